@@ -1,0 +1,18 @@
+# tensile_add_layer(NAME [EXCLUDE file...] [DEPENDS target...]): one static library tensile_NAME from all sources below the calling
+# folder. A layer that so far has headers only becomes an INTERFACE library, so that dependants need not care.
+function(tensile_add_layer name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "EXCLUDE;DEPENDS")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  foreach(file IN LISTS arg_EXCLUDE)
+    list(REMOVE_ITEM sources "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+  endforeach()
+  if(sources)
+    add_library(tensile_${name} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(tensile_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(tensile_${name} ${scope} "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(tensile_${name} ${scope} ${arg_DEPENDS})
+endfunction()
