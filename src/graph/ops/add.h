@@ -1,0 +1,14 @@
+// add: elementwise a + b.
+// inputs: a, b of one floating type and shape
+// output: y of the same type
+// Row-wise.
+#pragma once
+
+#include "graph/program.h"
+
+namespace tensile::ops {
+
+const Op& add_op();
+ValueId add(ProgramBuilder& builder, ValueId a, ValueId b);
+
+}  // namespace tensile::ops

@@ -1,0 +1,14 @@
+// multiply: elementwise a * b.
+// inputs: a, b of one floating type and shape
+// output: y of the same type
+// Row-wise.
+#pragma once
+
+#include "graph/program.h"
+
+namespace tensile::ops {
+
+const Op& multiply_op();
+ValueId multiply(ProgramBuilder& builder, ValueId a, ValueId b);
+
+}  // namespace tensile::ops
