@@ -1,0 +1,102 @@
+// The device interface: what the runtime asks of a CPU or a GPU.
+//
+// A device lowers programs (choosing layouts, reorders, scratch and tile groups), binds the result to addresses inside
+// an extent of the tensor pool, and launches ops on streams. It owns no tensor memory beyond its one slab. All of it is
+// shaped so that an asynchronous device fits: launches and copies are ordered by streams and events; the CPU's streams
+// happen to complete a launch before they return. Knows no planner, model or database.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/lowered.h"
+#include "graph/program.h"
+
+namespace tensile {
+
+// What must be equal for results to be equal bit by bit; recorded with every model.
+struct DeviceProperties {
+    std::string kind;             // "cpu"
+    std::string instruction_set;  // "AVX-512", "AVX2", "SSE4.1"
+    std::string library;          // "oneDNN 2.6.3"
+    int threads = 1;
+};
+
+enum class StreamClass : std::uint8_t { kCompute, kCopyIn, kCopyOut };
+// Training runs at low priority so that predictions overtake it.
+enum class StreamPriority : std::uint8_t { kTraining, kPrediction };
+
+// Asked at every tile (at most 5 ms apart); setting it stops a launch without finishing it.
+using StopFlag = std::atomic<bool>;
+
+enum class LaunchStatus : std::uint8_t { kCompleted, kStopped };
+
+struct LaunchContext {
+    std::span<const std::int64_t> extents;  // by extent slot of the program
+    const StopFlag* stop = nullptr;         // may be null
+};
+
+// Kernels of one lowered program bound to addresses. Cheap to launch: no allocation, lock or lookup per op. One thread
+// launches at a time.
+class Binding {
+  public:
+    virtual ~Binding() = default;
+};
+
+// A lowered program and its prepared kernels: immutable, shared by all bindings.
+class Executable {
+  public:
+    virtual ~Executable() = default;
+    virtual const LoweredProgram& lowered() const = 0;
+    // addresses[i] is the buffer of lowered tensor i: 64-byte aligned, valid as long as the binding.
+    virtual std::unique_ptr<Binding> bind(std::span<std::byte* const> addresses) const = 0;
+};
+
+class Event {
+  public:
+    virtual ~Event() = default;
+    virtual bool is_complete() const = 0;
+    virtual void wait() = 0;
+};
+
+class Stream {
+  public:
+    virtual ~Stream() = default;
+    // Runs (or enqueues) lowered op `op`. After kStopped the written tensors are undefined.
+    virtual LaunchStatus launch(Binding& binding, int op, const LaunchContext& context) = 0;
+    virtual void copy(std::byte* destination, const std::byte* source, std::size_t bytes) = 0;
+    virtual std::unique_ptr<Event> record() = 0;
+    virtual void wait_for(Event& event) = 0;
+    virtual void synchronize() = 0;
+    // Runs body(begin, end) over [0, count) cut into fixed pieces of `grain`, on the stream's host threads; used to
+    // feed batches. Returns when all pieces are done.
+    virtual void parallel_for(std::int64_t count, std::int64_t grain,
+                              const std::function<void(std::int64_t, std::int64_t)>& body) = 0;
+};
+
+struct LoweringOptions {
+    // Forward-only programs are cut into row tiles that give every row the same bits whatever the batch is.
+    bool batch_invariant = false;
+};
+
+class Device {
+  public:
+    virtual ~Device() = default;
+    virtual const DeviceProperties& properties() const = 0;
+    virtual bool supports(const Op& op, DType dtype) const = 0;
+    virtual std::unique_ptr<Executable> lower(const Program& program, const LoweringOptions& options) = 0;
+    virtual std::unique_ptr<Stream> create_stream(StreamClass stream_class, StreamPriority priority) = 0;
+    // Address space for the tensor pool, taken once at start; pages are committed by use and given back by discard().
+    virtual std::byte* reserve_slab(std::size_t bytes) = 0;
+    virtual void discard(std::byte* begin, std::size_t bytes) = 0;
+    // May be called at any time; results never depend on it.
+    virtual void set_threads(int threads) = 0;
+};
+
+}  // namespace tensile

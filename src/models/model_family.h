@@ -1,0 +1,135 @@
+// What a model family offers: its declared options, how to make a training job from rows, and how to make predictions
+// from a stored model. One folder below src/models/ a family. Families know programs and jobs, but no device, pool,
+// session or database: the engine moves their bytes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/job.h"
+#include "models/options.h"
+#include "models/table/raw_rows.h"
+
+namespace tensile {
+
+struct TaskMetric {
+    std::string task;
+    std::string name;  // auc, accuracy, log_loss, rmse, mae, r2, loss, ...
+    double value = 0;
+};
+
+struct LogLine {
+    int epoch = 0;  // from 1
+    std::string task;
+    std::string metric;  // train_loss, validation_loss, learning_rate, ...
+    double value = 0;
+};
+
+struct TrainingProgress {
+    std::string phase;
+    int epoch = 0;
+    int epochs = 0;
+    std::int64_t step = 0;
+    std::int64_t steps = 0;
+    double loss = 0;
+};
+
+struct RowCounts {
+    std::int64_t read = 0;
+    std::int64_t used = 0;
+    std::int64_t discarded = 0;  // no target at all, ...
+};
+
+// One output of a model as prediction returns it.
+struct PredictionOutput {
+    std::string task;
+    std::string kind;       // regression, binary, multiclass
+    std::string type_name;  // natural SQL type of the label: "double precision", "boolean", "text", ...
+};
+
+// What a prediction fills for one batch: for each output in order a value a row, and for class outputs the code of the
+// likeliest class, whose text is labels[output][code].
+struct PredictionColumns {
+    std::vector<std::vector<double>> values;
+    std::vector<std::vector<std::int32_t>> classes;  // empty for regressions
+};
+
+// Training from the moment its rows are declared. Life: append_rows()*, finish_rows(), job() run by the runtime, then
+// manifest() and metrics().
+class Training {
+  public:
+    virtual ~Training() = default;
+    // Copies rows into the packed data set. Bytes held so far are bytes().
+    virtual void append_rows(const RawRows& rows) = 0;
+    // Fits encodings, splits, builds programs; throws Error for data that cannot be learned from (no rows, one class,
+    // ...).
+    virtual void finish_rows() = 0;
+    virtual std::uint64_t bytes() const = 0;
+    // The job with its driver; valid after finish_rows().
+    virtual Job& job() = 0;
+    virtual TrainingProgress progress() const = 0;
+    // Lines logged since the last call.
+    virtual std::vector<LogLine> take_log() = 0;
+    virtual RowCounts row_counts() const = 0;
+    virtual bool stopped_early() const = 0;
+    // After the job has ended: the model as JSON (method, options, columns, encodings, tasks, layout of the weights:
+    // names, types, offsets in declaration order of the variables flagged is_weight) ...
+    virtual std::string manifest() const = 0;
+    // ... and the metrics on the validation rows.
+    virtual std::vector<TaskMetric> metrics() const = 0;
+};
+
+// A stored model made ready to predict: built from a manifest alone. The engine supplies the weights as variables.
+class Predictor {
+  public:
+    virtual ~Predictor() = default;
+    virtual std::span<const PredictionOutput> outputs() const = 0;
+    virtual std::span<const std::string> labels(int output) const = 0;
+    // Weight variables in the order of their bytes in the stored weights (each 64-byte aligned; see weight_offsets).
+    virtual std::span<const Variable> variables() const = 0;
+    virtual std::span<const std::uint64_t> weight_offsets() const = 0;
+    virtual std::uint64_t weight_bytes() const = 0;
+    // The forward program for batches of at most `capacity` rows.
+    virtual Program program(std::int64_t capacity) const = 0;
+    // Resolves the columns that a session will send against the model's features by name; throws Error 42703 (missing
+    // column) or 42804 (wrong type). The result maps feature → position in RawRows.
+    virtual std::vector<int> bind_columns(std::span<const ColumnDescription> columns) const = 0;
+    // Encodes rows [begin, end) into the program's inputs (by input order) starting at row 0, zero-filling up to the
+    // capacity.
+    virtual void encode(const RawRows& rows, std::span<const int> columns, std::int64_t begin, std::int64_t end,
+                        std::span<const TensorView> inputs) const = 0;
+    // Appends `count` rows of the program's outputs to `columns`.
+    virtual void decode(std::span<const TensorView> outputs, std::int64_t count, PredictionColumns& columns) const = 0;
+    // Metrics of predictions against rows that hold the targets (evaluate). Returns the counts of rows read and used.
+    virtual std::vector<TaskMetric> evaluate(const PredictionColumns& predictions, const RawRows& rows,
+                                             std::span<const ColumnDescription> columns, RowCounts& counts) const = 0;
+};
+
+struct TrainingRequest {
+    std::string model_name;
+    std::string options_json;
+    std::vector<std::string> targets;
+    std::vector<ColumnDescription> columns;
+};
+
+class ModelFamily {
+  public:
+    virtual ~ModelFamily() = default;
+    virtual std::string_view name() const = 0;
+    virtual std::string_view help() const = 0;
+    virtual std::span<const OptionDeclaration> options() const = 0;
+    // Validates options, targets and column types before any row is read.
+    virtual std::unique_ptr<Training> train(const TrainingRequest& request) const = 0;
+    virtual std::unique_ptr<Predictor> load(std::string_view manifest) const = 0;
+};
+
+// Every family, by name; throws Error 22023 with a hint that lists the names.
+const ModelFamily& family_named(std::string_view name);
+std::span<const ModelFamily* const> all_families();
+
+}  // namespace tensile
