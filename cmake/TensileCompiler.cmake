@@ -26,7 +26,7 @@ elseif(NOT TENSILE_SANITIZE STREQUAL "")
   message(FATAL_ERROR "TENSILE_SANITIZE must be empty, 'address' or 'thread', not '${TENSILE_SANITIZE}'")
 endif()
 if(sanitizer)
-  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g")
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
   # The sanitizers' own instrumentation makes GCC's flow-based warnings report paths that do not exist.
   add_compile_options(${sanitizer} -fno-omit-frame-pointer -Wno-maybe-uninitialized)
   add_link_options(${sanitizer})

@@ -10,7 +10,9 @@ EXTENSION = control/tensile
 DATA = $(patsubst $(ROOT)/%,%,$(wildcard $(ROOT)/control/tensile--*--*.sql))
 DATA_built = tensile--$(EXTENSION_VERSION).sql
 
-REGRESS = $(patsubst $(ROOT)/sql/%.sql,%,$(sort $(wildcard $(ROOT)/sql/*.sql)))
+# In the order of sql/schedule where there is one.
+SCHEDULE = $(wildcard $(ROOT)/sql/schedule)
+REGRESS = $(if $(SCHEDULE),--schedule=$(SCHEDULE),$(patsubst $(ROOT)/sql/%.sql,%,$(sort $(wildcard $(ROOT)/sql/*.sql))))
 REGRESS_OPTS = --inputdir=$(ROOT) --outputdir=$(CURDIR)
 
 # PGXS links with the C compiler, so the C++ library is named. Only what has C linkage in src/pg is exported (PostgreSQL 15 does not
