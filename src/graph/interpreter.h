@@ -37,12 +37,15 @@ class Interpreter {
 
     // Inputs and variables by name, to be filled before run(); variables keep their updated values afterwards.
     HostTensor& tensor(const std::string& name);
+    // An extent that was never set is the capacity of each shape that refers to it.
     void set_extent(const std::string& name, std::int64_t extent);
     void run();
     // An output by name, valid after run().
     const HostTensor& output(const std::string& name) const;
 
   private:
+    TensorView view(ValueId id);
+
     const Program& program_;
     std::map<std::string, std::int64_t> extents_;
     std::vector<HostTensor> storage_;  // by value index, only at the start of each alias chain

@@ -100,14 +100,23 @@ class ProgramBuilder {
     std::span<const Node> nodes() const { return program_.nodes_; }
     const Value& value(ValueId id) const { return program_.value(id); }
 
-    // Checks the program (names, aliases, dead outputs), drops nodes that nothing needs, and returns it. The builder is
-    // spent afterwards.
+    // Checks the program, drops nodes that neither an output nor a variable's next value needs, and returns it with
+    // values and nodes numbered afresh: ids of the builder mean nothing in it. Every input stays, used or not; unused
+    // variables do not. The builder is spent afterwards.
     Program finish();
 
   private:
-    ValueId new_value(Value value);
+    ValueId new_value(const TensorType& type, ValueKind kind, std::string name = {});
+    void require_building() const;
+    void require_known(ValueId id) const;
+    void require_new_name(const std::string& name) const;
+    void require_declared_extent(const Shape& shape) const;
+    void require_aliasable(const Node& node, const Alias& alias, std::span<const TensorType> results) const;
+    Program compact(const std::vector<bool>& needed, const std::vector<bool>& used);
+
     Program program_;
     std::vector<bool> overwritten_;  // by value: its buffer holds a later value now
+    bool finished_ = false;
 };
 
 }  // namespace tensile
