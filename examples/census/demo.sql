@@ -1,0 +1,37 @@
+-- Trains one network for two tasks on the census data, checks it on rows it has not seen and predicts. Run after load.sql; the psql
+-- variable `epochs` sets how long to train (default 5).
+
+\set ON_ERROR_STOP on
+\if :{?epochs}
+\else
+  \set epochs 5
+\endif
+\pset footer off
+
+CREATE EXTENSION IF NOT EXISTS tensile;
+
+\echo '* Train a network on two tasks at once: income over 50K, never married.'
+SELECT format('{"epochs": %s, "seed": 1}', :epochs) AS options \gset
+SELECT * FROM tensile.train('census', 'mlp', 'SELECT * FROM census_train',
+                            target => '{income_over_50k,never_married}',
+                            options => :'options');
+
+\echo '* Epoch by epoch.'
+SELECT * FROM tensile.training_log('census');
+
+\echo '* How good is it on the rows held out?'
+SELECT task, metric, round(value::numeric, 4) AS value
+FROM tensile.evaluate('census', 'SELECT * FROM census_holdout')
+ORDER BY task, metric;
+
+\echo '* Predictions: probabilities beside the truth.'
+SELECT c.id, c.age, c.education, round(p.income_over_50k::numeric, 3) AS "p(over 50K)", c.income_over_50k AS "over 50K",
+       round(p.never_married::numeric, 3) AS "p(never married)", c.never_married AS "never married"
+FROM (SELECT * FROM census_holdout ORDER BY id LIMIT 10) c,
+     tensile.predict_row('census', c) AS p(income_over_50k float8, never_married float8);
+
+\echo '* The models of this database.'
+TABLE tensile.models;
+
+\echo '* The tensor pool that all sessions share.'
+TABLE tensile.pool;
