@@ -73,8 +73,9 @@ demo: ## Set up everything, train on the census data in a throw-away server and 
 demo-stop: ## Stop and remove the demo's server
 	scripts/throwaway-server stop
 
-bench: configure ## Build and run the benchmarks that need no server
-	scripts/install-dependencies bench
+bench: ## Build and run the benchmarks that need no server
+	scripts/install-dependencies build bench
+	+$(MAKE) --no-print-directory configure
 	cmake --build $(CORE) --parallel $(JOBS) --target benchmarks
 	@for benchmark in $(CORE)/bench/*_bench; do echo "== $${benchmark##*/}"; "$$benchmark" || exit 1; done
 
