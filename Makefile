@@ -91,7 +91,9 @@ format: ## Format all sources in place
 format-check: ## Fail if a source is not formatted
 	$(FORMATTED) | xargs -r $(CLANG_FORMAT) --dry-run -Werror
 
-lint: configure ## Check the layer rule and run clang-tidy
+lint: ## Check the layer rule and run clang-tidy
+	scripts/install-dependencies build lint
+	+$(MAKE) --no-print-directory configure
 	scripts/check-layers
 	cmake --build $(CORE) --parallel $(JOBS) --target tensile_protocol
 	$(CLANG_TIDY) -p $(CORE) -quiet -j $(JOBS) '$(ROOT)/src/.*\.cpp'
