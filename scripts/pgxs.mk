@@ -24,7 +24,9 @@ SHLIB_LINK = $(ARCHIVES) -Wl,--exclude-libs,ALL -Wl,--version-script=$(ROOT)/scr
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 # PostgreSQL's headers are system headers here: their warnings are not ours to fix.
 PG_CPPFLAGS = -I$(ROOT)/src -isystem $(CORE)/generated -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
-PG_CXXFLAGS = -std=c++20 -fvisibility-inlines-hidden -fno-semantic-interposition -Wall -Wextra -Werror -include build_id.h
+# -Wno-restrict: GCC bug 105651, see cmake/TensileCompiler.cmake.
+PG_CXXFLAGS = -std=c++20 -fvisibility-inlines-hidden -fno-semantic-interposition -Wall -Wextra -Werror -Wno-restrict \
+	-include build_id.h
 
 include $(PGXS)
 
