@@ -10,7 +10,9 @@
 namespace tensile::protocol {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
-inline constexpr std::size_t kMaxPacket = 128 * 1024;
+// Below the default send buffer of a Unix socket (208 KiB), and enough to declare the 1,600 columns of the widest table
+// with the longest names.
+inline constexpr std::size_t kMaxPacket = 192 * 1024;
 
 enum class IoStatus : std::uint8_t { kOk, kWouldBlock, kClosed, kFailed };
 

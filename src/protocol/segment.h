@@ -23,7 +23,8 @@ class Segment {
     // Creates, allocates, seals and maps. On failure returns nothing and sets errno.
     static std::optional<Segment> create(std::size_t bytes);
     // Maps a received descriptor, which is closed in every case. Refuses (with the reason in `problem`) what is not a
-    // memfd sealed with SHRINK|GROW|SEAL, or is larger than `limit` bytes.
+    // memfd sealed with SHRINK|GROW|SEAL, is not allocated in full, or is larger than `limit` bytes. The mapping is
+    // read-only: bytes() of an adopted segment must not be written.
     static std::optional<Segment> adopt(int descriptor, std::size_t limit, std::string& problem);
 
     std::span<std::byte> bytes() const { return {data_, size_}; }
