@@ -29,6 +29,7 @@ inline constexpr std::string_view kConfigurationLimitExceeded = "53400";
 inline constexpr std::string_view kProgramLimitExceeded = "54000";
 inline constexpr std::string_view kObjectNotInState = "55000";
 inline constexpr std::string_view kQueryCanceled = "57014";
+inline constexpr std::string_view kCannotConnectNow = "57P03";
 inline constexpr std::string_view kConnectionFailure = "08006";
 inline constexpr std::string_view kProtocolViolation = "08P01";
 inline constexpr std::string_view kIoError = "58030";
