@@ -4,16 +4,19 @@
 // arrival order until bytes are free, the timeout passes, or their stop flag is set. Idle extents that can be had again
 // (weights of stored models) are evictable and go first. Bytes given out never exceed the pool's size; every byte has
 // an owner that tensile.pool names. Thread-safe. Knows no plan, model or session beyond the owner's label.
+//
+// Order of admission: the oldest request is served first, and while it waits nothing is given to younger ones, except
+// that small requests (at most a sixteenth of the pool: the weights of a model, a prediction's context) may pass it, up
+// to a quarter of the pool in all for each request so passed. So predictions do not stand behind a training job that
+// waits for another one to end, and no request waits for ever.
 #pragma once
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <list>
-#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -73,21 +76,30 @@ struct PoolSummary {
 
 class TensorPool {
   public:
+    // A pool of `bytes` (rounded down to 64 kB) in address space for `reserved` bytes, if that is more. Outlives its
+    // extents.
+    TensorPool(Device& device, std::uint64_t bytes, std::uint64_t reserved = 0);
     // `reclaim` is asked, without the pool's lock, to let go of idle evictable extents when a request does not fit; it
-    // returns the bytes it has freed.
-    TensorPool(Device& device, std::uint64_t bytes);
+    // returns the bytes it has freed. To be set before the first request.
     void set_reclaimer(std::function<std::uint64_t(std::uint64_t wanted)> reclaim);
 
     // Waits for an extent of `bytes`. Errors: 53400 when it exceeds the whole pool (detail: needed and pool size; hint:
     // raise tensile.pool_size), 53000 when `timeout` has passed (detail: who holds what), 57014 when `stop` was set.
-    // No timeout waits for ever; a zero timeout does not wait.
+    // No timeout waits for ever; a zero timeout does not wait. The
+    // content of a new extent is undefined.
     Extent acquire(std::uint64_t bytes, const PoolOwner& owner, std::optional<std::chrono::milliseconds> timeout,
                    const StopFlag* stop);
 
+    // Changes the size, up to the reserved address space; returns the new size. Below what is in use nothing is taken
+    // away, but nothing is given out either until enough has come back.
+    std::uint64_t set_size(std::uint64_t bytes);
+
     PoolSummary summary() const;
     std::vector<PoolRow> rows() const;  // granted first, then queued in order
-    // A queued request whose stop flag has been set notices at once.
+    // A queued request whose stop flag has been set, or for which something has become evictable, notices at once.
     void wake() noexcept;
+    // Whether a request is queued: who has made something evictable then calls wake(). Costs one load.
+    bool has_waiters() const noexcept;
 
     TensorPool(const TensorPool&) = delete;
     TensorPool& operator=(const TensorPool&) = delete;
