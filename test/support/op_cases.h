@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <ostream>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,6 +40,11 @@ struct OpCase {
     std::int64_t extent = 0;  // of "batch"
     std::function<std::vector<ValueId>(ProgramBuilder&, std::span<const ValueId>)> apply;
 };
+
+// How GoogleTest shows a case.
+inline void PrintTo(const OpCase& op_case, std::ostream* stream) {
+    *stream << op_case.name;
+}
 
 // At least one case for each op of all_ops().
 const std::vector<OpCase>& op_cases();
