@@ -105,6 +105,33 @@ TEST_P(EveryOp, RowsBeyondTheExtentHaveNoInfluence) {
     });
 }
 
+// What lets a device cut a row-wise op into row tiles: the first row stays the same whatever the other rows hold.
+TEST_P(EveryOp, RowWiseMeansThatOtherRowsHaveNoInfluence) {
+    for_each_case([](const OpCase& op_case) {
+        const Program program = case_program(op_case);
+        const Node& node = program.nodes()[0];
+        if (node.op->row_pattern(node.attributes) != RowPattern::kRowWise) return;
+        Interpreter<double> original(program);
+        Interpreter<double> changed(program);
+        load_case(op_case, original);
+        load_case(op_case, changed);
+        for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+            if (!node.op->reads_by_row(static_cast<int>(i), node.attributes)) continue;
+            HostTensor& tensor = changed.tensor(op_case.inputs[i].name);
+            const std::size_t row = tensor.type.bytes() / static_cast<std::size_t>(tensor.type.shape.rows());
+            std::fill(tensor.bytes.begin() + static_cast<std::ptrdiff_t>(row), tensor.bytes.end(), std::byte{0});
+        }
+        original.run();
+        changed.run();
+        for (const NamedValue& output : program.outputs()) {
+            const HostTensor& expected = original.output(output.name);
+            const std::size_t row = expected.type.bytes() / static_cast<std::size_t>(expected.type.shape.rows());
+            const std::byte* begin = expected.data<std::byte>();
+            EXPECT_TRUE(std::equal(begin, begin + row, changed.output(output.name).data<std::byte>())) << output.name;
+        }
+    });
+}
+
 // The outputs' leading dimension is bounded exactly when the op works row by row on a bounded input.
 TEST_P(EveryOp, RowWiseOutputsKeepTheExtent) {
     for_each_case([](const OpCase& op_case) {
