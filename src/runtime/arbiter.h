@@ -1,10 +1,9 @@
-// Whose turn it is on the compute device. Training jobs take turns step by step in arrival order (a fair ticket queue),
-// so that one long job cannot starve another; predictions do not pass here: they have threads of their own.
-// Thread-safe.
+// Whose turn it is on the compute device. Training jobs take turns step by step in arrival order: a turn that ends goes
+// to the longest waiter, so that one long job cannot starve another; predictions do not pass here: they have threads of
+// their own. Thread-safe.
 #pragma once
 
 #include <condition_variable>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -29,16 +28,31 @@ class Arbiter {
         Arbiter* arbiter_;
     };
 
-    // Waits for this caller's turn; throws Error 57014 if `stop` is set meanwhile (wake() makes waiters look).
+    // Waits for this caller's turn; throws Error 57014 if `stop` is set meanwhile (wake() makes waiters look). Costs
+    // one uncontended lock when nobody else wants the stream.
     Turn take_turn(const StopFlag* stop);
     void wake() noexcept;
 
+    Arbiter(const Arbiter&) = delete;
+    Arbiter& operator=(const Arbiter&) = delete;
+    ~Arbiter();
+
   private:
+    // One caller in line; lives on its stack.
+    struct Waiter {
+        std::condition_variable changed;
+        bool has_turn = false;
+        Waiter* next = nullptr;
+    };
+    void enqueue(Waiter& waiter) noexcept;
+    void leave(Waiter& waiter) noexcept;
+    void end_turn() noexcept;
+
     std::unique_ptr<Stream> stream_;
     std::mutex mutex_;
-    std::condition_variable changed_;
-    std::uint64_t next_ticket_ = 0;
-    std::uint64_t serving_ = 0;
+    bool busy_ = false;        // somebody holds the turn
+    Waiter* first_ = nullptr;  // in order of arrival
+    Waiter* last_ = nullptr;
 };
 
 }  // namespace tensile

@@ -52,6 +52,7 @@ class StoredModel {
 
 class InferenceCache;
 class LoadedModel;
+struct InferenceContext;
 
 // A borrowed context; gives itself back on destruction. One thread uses it at a time.
 class ContextLease {
@@ -71,11 +72,10 @@ class ContextLease {
 
   private:
     friend class LoadedModel;
-    struct Context;
-    ContextLease(std::shared_ptr<LoadedModel> model, Context* context);
+    ContextLease(std::shared_ptr<LoadedModel> model, InferenceContext* context);
     void give_back() noexcept;
     std::shared_ptr<LoadedModel> model_;
-    Context* context_ = nullptr;
+    InferenceContext* context_ = nullptr;
 };
 
 // Weights in the pool and their contexts. Held through shared_ptr for as long as somebody predicts with it.

@@ -31,7 +31,7 @@ struct TensorRow {
 
 class JobRunner {
   public:
-    // Lowers and plans every program. Nothing is taken from the pool yet.
+    // Lowers and plans every program. Nothing is taken from the pool yet. `job` outlives the runner.
     JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label);
     ~JobRunner();
 
