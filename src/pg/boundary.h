@@ -20,7 +20,10 @@
 //    ereport.
 // 5. A PgError must reach the outer wall. Catching one and going on is right only after the subtransaction in which it
 //    arose has been aborted.
-// 6. FATAL passes no wall: it ends the process without unwinding. What must not survive it (connections, descriptors)
+// 6. Between the PgError and the abort of the (sub)transaction PostgreSQL may still hold LWLocks. Destructors that run
+// on the
+//    way may free memory and close descriptors, but take no lock, touch no buffer, run no query.
+// 7. FATAL passes no wall: it ends the process without unwinding. What must not survive it (connections, descriptors)
 //    belongs to a ResourceOwner or an exit callback.
 #pragma once
 

@@ -26,6 +26,8 @@ namespace tensile {
 // May this call start a supervisor where none runs? Monitoring must not.
 enum class EngineStart : std::uint8_t { kIfNeeded, kNever };
 
+struct EngineLink;
+
 class EngineSession {
   public:
     // A connection of one's own, for requests that keep state in the engine while other SQL may run in between
@@ -50,16 +52,18 @@ class EngineSession {
     // are given to `observe`. The reply lives until the next request or receive().
     client::Reply exchange();
     client::Reply exchange(const std::function<void(const client::Reply&)>& observe);
+    // The two halves of exchange(), for work of one's own in between: send() waits only for room in the socket.
+    void send();
+    client::Reply await_answer();
     // The next message, for an answer of several packets (MonitorReply with `more`).
     client::Reply receive();
     // Ends the connection; the engine stops what it does for it.
     void close() noexcept;
 
   private:
-    struct Link;
-    explicit EngineSession(std::unique_ptr<Link> link);
+    explicit EngineSession(std::unique_ptr<EngineLink> link);
 
-    std::unique_ptr<Link> link_;
+    std::unique_ptr<EngineLink> link_;
 };
 
 }  // namespace tensile
