@@ -126,12 +126,12 @@ TEST(MergeRows, SortsSumsInOrderAndPads) {
     builder.output("indices_out", merged.indices);
     const Program program = builder.finish();
     Interpreter<float> interpreter(program);
-    // In float, (1e8 + 1) - 1e8 is 0 and 1e8 - 1e8 + 1 is 1: the order of the sum shows.
-    set<float>(interpreter.tensor("rows"), {1e8F, 7, 1, 3, -1e8F, 9});
+    // In float, (1e8 - 1e8) + 1 is 1 and (1 - 1e8) + 1e8 is 0: the order of the sum shows.
+    set<float>(interpreter.tensor("rows"), {1e8F, 7, -1e8F, 3, 1, 9});
     set<std::int32_t>(interpreter.tensor("indices"), {3, 0, 3, -1, 3, 5});
     interpreter.run();
     EXPECT_EQ(all<std::int32_t>(interpreter.output("indices_out")), (std::vector<std::int32_t>{0, 3, -1, -1, -1}));
-    EXPECT_EQ(all<float>(interpreter.output("rows_out")), (std::vector<float>{7, 0, 0, 0, 0}));
+    EXPECT_EQ(all<float>(interpreter.output("rows_out")), (std::vector<float>{7, 1, 0, 0, 0}));
 }
 
 TEST(GatherRows, ReadsSideBySideAndZeroForNoRow) {
