@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -73,10 +72,6 @@ Connection::Connection(int socket)
       buffer_(static_cast<std::byte*>(
           ::operator new[](protocol::kMaxPacket, std::align_val_t(protocol::kPacketAlignment)))) {}
 
-Connection::~Connection() {
-    close(socket_);
-}
-
 flatbuffers::FlatBufferBuilder& Connection::begin() {
     if (awaiting_reply_) throw InternalError("request on a connection whose last one is unanswered");
     if (broken_) throw Error(sqlstate::kConnectionFailure, std::string(kLost));
@@ -96,7 +91,7 @@ bool Connection::flush() {
     }
     std::string problem;
     const protocol::IoStatus status =
-        protocol::send_packet(socket_, pending_, pending_descriptor_, /*block=*/false, problem);
+        protocol::send_packet(socket_.get(), pending_, pending_descriptor_, /*block=*/false, problem);
     switch (status) {
     case protocol::IoStatus::kWouldBlock:
         return false;
@@ -114,7 +109,7 @@ bool Connection::flush() {
 
 std::optional<Reply> Connection::try_receive() {
     protocol::Received received =
-        protocol::receive_packet(socket_, {buffer_.get(), protocol::kMaxPacket}, /*block=*/false);
+        protocol::receive_packet(socket_.get(), {buffer_.get(), protocol::kMaxPacket}, /*block=*/false);
     if (received.status == protocol::IoStatus::kWouldBlock) return std::nullopt;
     if (received.status != protocol::IoStatus::kOk) lose(received.problem);
 

@@ -21,6 +21,7 @@
 #include <string>
 
 #include "protocol/channel.h"
+#include "protocol/descriptor.h"
 #include "protocol/envelope.h"
 #include "protocol/segment.h"
 
@@ -53,11 +54,10 @@ class Connection {
     static ConnectStatus connect(const std::string& path, std::unique_ptr<Connection>& connection);
     // Takes over a connected SOCK_SEQPACKET socket.
     explicit Connection(int socket);
-    ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    int socket() const { return socket_; }
+    int socket() const { return socket_.get(); }
     // No further exchange is possible.
     bool broken() const { return broken_; }
     // Segments larger than this are refused; unlimited at first.
@@ -87,7 +87,7 @@ class Connection {
         void operator()(std::byte* buffer) const;
     };
 
-    int socket_;
+    protocol::Descriptor socket_;
     bool broken_ = false;
     bool awaiting_reply_ = false;
     std::size_t segment_limit_ = SIZE_MAX;

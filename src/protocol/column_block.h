@@ -4,10 +4,11 @@
 //
 // Areas are aligned to 64 bytes, in blocks of less than 64 rows to 8 bytes (a single row would be mostly padding). They
 // are sized for `capacity` rows, so a writer can fill the block row by row without moving anything; the heap grows at
-// the end. All offsets count from the start of the block, which must be 8-byte aligned itself. Integers are in host byte
-// order: both ends are one machine. A received block is hostile until validate() has passed; the lengths it returns must
-// be used from then on, because the sender may still write into a shared segment. For the same reason a reader of a
-// segment copies and checks text references again (an untrusted one can change between the check and the use).
+// the end. All offsets count from the start of the block, which must be 8-byte aligned itself. Integers are in host
+// byte order: both ends are one machine. A received block is hostile until validate() has passed; the lengths it
+// returns must be used from then on, because the sender may still write into a shared segment. For the same reason a
+// reader of a segment copies and checks text references again (an untrusted one can change between the check and the
+// use).
 #pragma once
 
 #include <cstddef>

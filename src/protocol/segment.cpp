@@ -11,30 +11,13 @@
 #include <cstring>
 #include <utility>
 
+#include "protocol/descriptor.h"
+
 namespace tensile::protocol {
 
 namespace {
 
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
-// Closes on every way out and keeps errno, which the caller wants to see.
-class Descriptor {
-  public:
-    explicit Descriptor(int value) : value_(value) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (value_ < 0) return;
-        const int saved = errno;
-        close(value_);
-        errno = saved;
-    }
-    int get() const { return value_; }
-    int release() { return std::exchange(value_, -1); }
-
-  private:
-    int value_;
-};
 
 std::string with_errno(const char* what) {
     return std::string(what) + ": " + std::strerror(errno);

@@ -1,0 +1,159 @@
+// Starting, configuring and stopping of sessions.
+#include "engine/engine.h"
+
+#include <utility>
+
+#include "engine/session.h"
+#include "engine/session_thread.h"
+#include "memory/cgroup_limit.h"
+#include "tensor/error.h"
+
+namespace tensile {
+
+namespace {
+
+// Forward programs kept beyond the contexts that use them.
+constexpr std::size_t kProgramCacheEntries = 256;
+// Longest a destructor looks at a busy session before it asks again.
+constexpr std::chrono::milliseconds kDestructorPatience(1000);
+
+std::string in_megabytes(std::uint64_t bytes) {
+    return std::to_string(bytes >> 20) + " MB";
+}
+
+Settings clamped(Settings settings, Log& log) {
+    const MemoryBudgets wanted{settings.pool_size, settings.host_memory};
+    const std::optional<std::uint64_t> limit = memory_limit();
+    const MemoryBudgets given = clamp_budgets(wanted, limit);
+    if (given != wanted)
+        log.warning("tensile.pool_size and tensile.host_memory exceed the memory limit of " +
+                    in_megabytes(limit.value_or(0)) + "; using " + in_megabytes(given.pool) + " and " +
+                    in_megabytes(given.host));
+    settings.pool_size = given.pool;
+    settings.host_memory = given.host;
+    return settings;
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Device> device, const Settings& settings, std::string build_id, Log& log)
+    : settings_(clamped(settings, log)),
+      build_id_(std::move(build_id)),
+      log_(log),
+      device_(std::move(device)),
+      host_(settings_.host_memory),
+      pool_(*device_, settings_.pool_size),
+      arbiter_(*device_),
+      models_(*device_, pool_, kProgramCacheEntries),
+      resources_{*device_, pool_, host_, arbiter_, models_, log},
+      monitor_(resources_, registry_, build_id_) {
+    device_->set_threads(settings_.threads);
+    log_.set_threshold(settings_.log_level);
+}
+
+Engine::~Engine() {
+    while (!stop(kDestructorPatience)) {
+    }
+}
+
+std::string Engine::device_name() const {
+    const DeviceProperties& properties = device_->properties();
+    return properties.kind + " (" + properties.library + ", " + properties.instruction_set + ")";
+}
+
+void Engine::start_session(protocol::Descriptor socket) noexcept {
+    try {
+        join_finished();
+        const std::lock_guard lock(threads_mutex_);
+        if (stopping_) return;
+        const std::shared_ptr<SessionStatus> status = registry_.add();
+        // std::function wants to copy what it holds, a descriptor cannot be copied.
+        auto shared = std::make_shared<protocol::Descriptor>(std::move(socket));
+        SessionRecord& record = threads_[status->id()];
+        try {
+            record.thread = std::make_unique<SessionThread>([this, status, shared] {
+                serve(*status, std::move(*shared));
+                registry_.remove(status->id());
+                const std::lock_guard finished_lock(threads_mutex_);
+                threads_[status->id()].finished = true;
+                thread_finished_.notify_all();
+            });
+        } catch (...) {
+            threads_.erase(status->id());
+            registry_.remove(status->id());
+            throw;
+        }
+    } catch (const std::exception& failure) {
+        log_.error(std::string("could not start a session: ") + failure.what());
+    }
+}
+
+void Engine::serve(SessionStatus& status, protocol::Descriptor socket) noexcept {
+    try {
+        Session session(resources_, monitor_, stopping_, build_id_, status, std::move(socket));
+        watcher_.watch(status.id(), session.socket(), [this, &status] {
+            status.stop() = true;
+            wake_waiters();
+        });
+        session.serve();
+        watcher_.unwatch(status.id());
+    } catch (const std::exception& failure) {
+        log_.error(std::string("could not start a session: ") + failure.what());
+    }
+}
+
+void Engine::wake_waiters() noexcept {
+    pool_.wake();
+    arbiter_.wake();
+    models_.wake();
+}
+
+void Engine::configure(const Settings& settings) {
+    const Settings wanted = clamped(settings, log_);
+    const std::lock_guard lock(settings_mutex_);
+    log_.set_threshold(wanted.log_level);
+    device_->set_threads(wanted.threads);
+    host_.set_limit(wanted.host_memory);
+    if (wanted.pool_size != settings_.pool_size || wanted.device != settings_.device)
+        log_.log("new values of tensile.pool_size and tensile.device take effect when the engine is started again");
+    settings_ = wanted;
+}
+
+void Engine::join_finished() {
+    std::map<std::uint64_t, SessionRecord> finished;
+    {
+        const std::lock_guard lock(threads_mutex_);
+        for (auto record = threads_.begin(); record != threads_.end();) {
+            const auto current = record++;
+            if (current->second.finished) finished.insert(threads_.extract(current));
+        }
+    }
+    // Threads are joined here, outside the lock that their last statement takes.
+}
+
+bool Engine::wait_until_finished(std::chrono::milliseconds patience) {
+    std::unique_lock lock(threads_mutex_);
+    return thread_finished_.wait_for(lock, patience, [this] {
+        for (const auto& [id, record] : threads_)
+            if (!record.finished) return false;
+        return true;
+    });
+}
+
+bool Engine::stop(std::chrono::milliseconds patience) {
+    stopping_ = true;
+    for (const auto& session : registry_.sessions())
+        session->stop() = true;
+    wake_waiters();
+    watcher_.shut_down(/*writing=*/false);
+    bool finished = wait_until_finished(patience / 2);
+    if (!finished) {
+        watcher_.shut_down(/*writing=*/true);
+        wake_waiters();
+        finished = wait_until_finished(patience / 2);
+    }
+    if (finished) join_finished();
+    return finished;
+}
+
+}  // namespace tensile

@@ -1,0 +1,254 @@
+// Columns and rows of each view.
+#include "engine/monitor.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <ctime>
+#include <span>
+#include <utility>
+
+#include "models/model_family.h"
+#include "models/options.h"
+
+namespace tensile {
+
+namespace {
+
+using Cell = MonitorView::Cell;
+
+// The views and their columns, with the SQL types that the extension gives them. "bigint" of bytes and ids, "real"
+// numbers as "double precision".
+constexpr std::array<std::string_view, 7> kPoolColumns = {
+    "session",  // bigint; 0: shared by all sessions
+    "pid",      // integer; NULL when shared
+    "purpose",  // text: train, model, predict, evaluate
+    "label",    // text
+    "state",    // text: granted, queued
+    "bytes",    // bigint
+    "seconds",  // double precision, since granted or queued
+};
+constexpr std::array<std::string_view, 6> kTensorColumns = {
+    "job",      // text
+    "program",  // text; NULL for variables
+    "tensor",   // text
+    "kind",     // text: variable, input, result, scratch, constant
+    "bytes",    // bigint
+    "offset",   // bigint, within the job's extent
+};
+constexpr std::array<std::string_view, 12> kProgressColumns = {
+    "session",          // bigint
+    "pid",              // integer
+    "model",            // text
+    "method",           // text; NULL for evaluations
+    "phase",            // text: reading, packing, queued, training, evaluating
+    "epoch",            // integer
+    "epochs",           // integer
+    "step",             // bigint
+    "steps",            // bigint
+    "loss",             // double precision; NULL before the first step
+    "rows_per_second",  // double precision; NULL before the first step
+    "seconds",          // double precision, since the beginning
+};
+constexpr std::array<std::string_view, 8> kMethodColumns = {
+    "method",   // text
+    "option",   // text; NULL in the row that describes the method
+    "type",     // text: integer, real, boolean, choice, integer array
+    "default",  // text, as JSON
+    "minimum",  // double precision, inclusive
+    "maximum",  // double precision, inclusive
+    "choices",  // text[]
+    "help",     // text
+};
+constexpr std::array<std::string_view, 16> kEngineColumns = {
+    "device",             // text
+    "instruction_set",    // text
+    "library",            // text
+    "threads",            // integer
+    "pool_size",          // bigint
+    "pool_used",          // bigint
+    "pool_high_water",    // bigint
+    "pool_largest_free",  // bigint
+    "host_limit",         // bigint
+    "host_used",          // bigint
+    "sessions",           // integer
+    "models_loaded",      // integer
+    "queued",             // integer
+    "build_id",           // text
+    "engine_pid",         // integer
+    "started_at",         // timestamp with time zone
+};
+
+// A packet of rows is sent when it has grown to this.
+constexpr std::size_t kPacketTarget = 64 * 1024;
+
+template <typename Integer>
+Cell number(Integer value) {
+    return std::to_string(value);
+}
+
+// Shortest text that reads back as the same double; "NaN" and "Infinity" as PostgreSQL spells them.
+Cell real(double value) {
+    if (value != value) return "NaN";
+    if (value > 1.7976931348623157e308) return "Infinity";
+    if (value < -1.7976931348623157e308) return "-Infinity";
+    std::array<char, 32> text;
+    const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
+    return std::string(text.data(), result.ptr);
+}
+
+Cell real(const std::optional<double>& value) {
+    return value ? real(*value) : std::nullopt;
+}
+
+Cell text_or_null(std::string value) {
+    return value.empty() ? Cell() : Cell(std::move(value));
+}
+
+Cell text_array(std::span<const std::string_view> values) {
+    if (values.empty()) return std::nullopt;
+    std::string text = "{";
+    for (const std::string_view value : values) {
+        if (text.size() > 1) text += ',';
+        text += '"';
+        text += value;
+        text += '"';
+    }
+    return text + "}";
+}
+
+Cell timestamp(std::chrono::system_clock::time_point when) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    std::array<char, 64> text;
+    return std::string(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S+00", &parts));
+}
+
+std::string_view name_of(OptionType type) {
+    switch (type) {
+    case OptionType::kInteger:
+        return "integer";
+    case OptionType::kReal:
+        return "real";
+    case OptionType::kBoolean:
+        return "boolean";
+    case OptionType::kChoice:
+        return "choice";
+    case OptionType::kIntegerArray:
+        return "integer array";
+    }
+    return "";
+}
+
+flatbuffers::Offset<protocol::MonitorRow> write_row(flatbuffers::FlatBufferBuilder& builder,
+                                                    const std::vector<Cell>& row) {
+    std::vector<flatbuffers::Offset<protocol::MonitorCell>> cells;
+    cells.reserve(row.size());
+    for (const Cell& cell : row) {
+        const auto value = cell ? builder.CreateString(*cell) : flatbuffers::Offset<flatbuffers::String>();
+        cells.push_back(protocol::CreateMonitorCell(builder, value));
+    }
+    return protocol::CreateMonitorRow(builder, builder.CreateVector(cells));
+}
+
+}  // namespace
+
+Monitor::Monitor(const Resources& resources, const SessionRegistry& sessions, std::string build_id)
+    : resources_(resources),
+      sessions_(sessions),
+      build_id_(std::move(build_id)),
+      started_(std::chrono::system_clock::now()) {}
+
+MonitorView Monitor::view(std::string_view name) const {
+    if (name == "pool") return pool();
+    if (name == "tensors") return tensors();
+    if (name == "progress") return progress();
+    if (name == "methods") return methods();
+    if (name == "engine") return engine();
+    throw Error(sqlstate::kInvalidParameterValue, "tensile engine has no view \"" + std::string(name) + "\"", "",
+                "The views are pool, tensors, progress, methods and engine.");
+}
+
+MonitorView Monitor::pool() const {
+    MonitorView view{kPoolColumns, {}};
+    for (const PoolRow& row : resources_.pool.rows())
+        view.rows.push_back({number(row.owner.session),
+                             row.owner.backend_pid == 0 ? Cell() : number(row.owner.backend_pid), row.owner.purpose,
+                             row.owner.label, row.state, number(row.bytes), real(row.seconds)});
+    return view;
+}
+
+MonitorView Monitor::tensors() const {
+    MonitorView view{kTensorColumns, {}};
+    for (const auto& session : sessions_.sessions())
+        for (TensorRow& row : session->tensors())
+            view.rows.push_back({std::move(row.job), text_or_null(std::move(row.program)), std::move(row.tensor),
+                                 std::move(row.kind), number(row.bytes), number(row.offset)});
+    return view;
+}
+
+MonitorView Monitor::progress() const {
+    MonitorView view{kProgressColumns, {}};
+    for (const auto& session : sessions_.sessions()) {
+        std::optional<Activity> activity = session->activity();
+        if (!activity) continue;
+        const TrainingProgress& progress = activity->progress;
+        const bool began = progress.step > 0 || progress.epoch > 1;
+        view.rows.push_back({number(session->id()), number(session->identity().backend_pid), std::move(activity->model),
+                             text_or_null(std::move(activity->method)), progress.phase, number(progress.epoch),
+                             number(progress.epochs), number(progress.step), number(progress.steps),
+                             began ? real(progress.loss) : Cell(), began ? real(activity->rows_per_second) : Cell(),
+                             real(activity->seconds)});
+    }
+    return view;
+}
+
+MonitorView Monitor::methods() const {
+    MonitorView view{kMethodColumns, {}};
+    for (const ModelFamily* family : all_families()) {
+        view.rows.push_back(
+            {std::string(family->name()), Cell(), Cell(), Cell(), Cell(), Cell(), Cell(), std::string(family->help())});
+        for (const OptionDeclaration& option : family->options())
+            view.rows.push_back({std::string(family->name()), std::string(option.name),
+                                 std::string(name_of(option.type)), std::string(option.default_json),
+                                 real(option.minimum), real(option.maximum), text_array(option.choices),
+                                 std::string(option.help)});
+    }
+    return view;
+}
+
+MonitorView Monitor::engine() const {
+    MonitorView view{kEngineColumns, {}};
+    const DeviceProperties& device = resources_.device.properties();
+    const PoolSummary pool = resources_.pool.summary();
+    view.rows.push_back({device.kind, device.instruction_set, device.library, number(device.threads), number(pool.size),
+                         number(pool.used), number(pool.high_water), number(pool.largest_free),
+                         number(resources_.host.limit()), number(resources_.host.used()),
+                         number(sessions_.sessions().size()), number(resources_.models.counters().models),
+                         number(pool.queued), build_id_, number(getpid()), timestamp(started_)});
+    return view;
+}
+
+void Monitor::reply(std::string_view name, SessionPort& port) const {
+    const MonitorView view = this->view(name);
+    std::size_t next = 0;
+    bool more = true;
+    while (more) {
+        flatbuffers::FlatBufferBuilder& builder = port.begin();
+        std::vector<flatbuffers::Offset<protocol::MonitorRow>> rows;
+        while (next < view.rows.size() && builder.GetSize() < kPacketTarget)
+            rows.push_back(write_row(builder, view.rows[next++]));
+        std::vector<flatbuffers::Offset<protocol::MonitorColumn>> columns;
+        for (const std::string_view column : view.columns)
+            columns.push_back(
+                protocol::CreateMonitorColumn(builder, builder.CreateString(column.data(), column.size())));
+        more = next < view.rows.size();
+        const auto column_vector = builder.CreateVector(columns);
+        const auto row_vector = builder.CreateVector(rows);
+        port.send(protocol::CreateMonitorReply(builder, column_vector, row_vector, more));
+    }
+}
+
+}  // namespace tensile

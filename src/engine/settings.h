@@ -1,0 +1,28 @@
+// The engine's settings as the supervisor sends them. Knows the Configuration message, not where settings are used.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/log.h"
+#include "protocol/envelope.h"
+
+namespace tensile {
+
+struct Settings {
+    std::uint64_t pool_size = std::uint64_t{1} << 30;    // bytes
+    std::uint64_t host_memory = std::uint64_t{1} << 30;  // bytes
+    std::string spill_directory;                         // empty: the run directory
+    std::uint64_t spill_limit = 0;                       // bytes
+    int threads = 0;                                     // 0: all cores
+    std::string device = "auto";
+    LogLevel log_level = LogLevel::kLog;
+};
+
+Settings settings_from(const protocol::Configuration& configuration);
+
+// `device` as this build can provide it. Throws Error 0A000 for a device it has no code for, 22023 for a name that is
+// none.
+void require_supported_device(const Settings& settings);
+
+}  // namespace tensile

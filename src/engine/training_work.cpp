@@ -1,0 +1,125 @@
+// Training: rows, job, model.
+#include "engine/training_work.h"
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "engine/batch_predictor.h"
+#include "engine/model_hash.h"
+#include "engine/model_messages.h"
+#include "engine/queue_timeout.h"
+#include "engine/served_model.h"
+#include "engine/training_reporter.h"
+#include "runtime/job_runner.h"
+
+namespace tensile {
+
+namespace {
+
+TrainingRequest declaration_from(const protocol::TrainBegin& message) {
+    TrainingRequest request;
+    request.model_name = protocol::text_of(message.model_name());
+    request.options_json = message.options_json() == nullptr ? "{}" : protocol::text_of(message.options_json());
+    if (message.targets() != nullptr)
+        for (const flatbuffers::String* target : *message.targets())
+            request.targets.emplace_back(protocol::text_of(target));
+    request.columns = column_descriptions(message.columns());
+    return request;
+}
+
+// Shows the runner's tensors to other sessions for as long as this lives.
+class PublishedRunner {
+  public:
+    PublishedRunner(SessionStatus& status, const JobRunner& runner) : status_(status) { status_.set_runner(&runner); }
+    ~PublishedRunner() { status_.set_runner(nullptr); }
+    PublishedRunner(const PublishedRunner&) = delete;
+    PublishedRunner& operator=(const PublishedRunner&) = delete;
+
+  private:
+    SessionStatus& status_;
+};
+
+// Copies the job's weights to where the stored model wants them.
+void copy_weights(Device& device, const Job& job, const JobRunner& runner, const Predictor& layout,
+                  std::span<std::byte> weights) {
+    const std::unique_ptr<Stream> stream = device.create_stream(StreamClass::kCopyOut, StreamPriority::kTraining);
+    for (std::size_t i = 0; i < layout.variables().size(); ++i) {
+        const Variable& wanted = layout.variables()[i];
+        std::size_t found = 0;
+        while (found < job.variables.size() && job.variables[found].name != wanted.name)
+            ++found;
+        if (found == job.variables.size() || job.variables[found].type != wanted.type)
+            throw InternalError("trained job has no weight \"" + wanted.name + "\" of the stored model's type");
+        const TensorView source = runner.variable(static_cast<int>(found));
+        const std::uint64_t offset = layout.weight_offsets()[i];
+        if (offset + wanted.type.bytes() > weights.size())
+            throw InternalError("weight \"" + wanted.name + "\" lies outside the stored weights");
+        stream->copy(weights.data() + offset, source.as<std::byte>(), wanted.type.bytes());
+    }
+    stream->synchronize();
+}
+
+}  // namespace
+
+TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, SessionPort& port,
+                           const protocol::TrainBegin& message)
+    : resources_(resources),
+      status_(status),
+      port_(port),
+      declaration_(declaration_from(message)),
+      method_(protocol::text_of(message.method())),
+      queue_timeout_ms_(message.queue_timeout_ms()),
+      charge_(resources.host.charge(0)),
+      training_(family_named(method_).train(declaration_)),
+      activity_(status, declaration_.model_name, method_, "reading") {}
+
+void TrainingWork::append(const Request& request) {
+    const auto& message = request.as<protocol::AppendRows>();
+    training_->append_rows(rows_.read(message.rows(), request.attached.segment, declaration_.columns));
+    charge_.resize(training_->bytes());
+    send_accepted(port_);
+}
+
+void TrainingWork::run() {
+    const auto began = std::chrono::steady_clock::now();
+    TrainingReporter reporter(*training_, status_, port_);
+    reporter.enter("packing");
+    training_->finish_rows();
+    charge_.resize(training_->bytes());
+    if (status_.stop()) throw_stopped();
+
+    JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name);
+    reporter.enter("queued");
+    const PoolOwner owner{status_.id(), status_.identity().backend_pid, "train", declaration_.model_name};
+    runner.admit(resources_.pool, owner, queue_timeout(queue_timeout_ms_), &status_.stop());
+    const PublishedRunner published(status_, runner);
+    reporter.enter("training");
+    runner.run(&status_.stop(), [&reporter] { reporter.after_step(); });
+    reporter.finish();
+    reply(runner, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+}
+
+void TrainingWork::reply(const JobRunner& runner, double seconds) {
+    const std::string manifest = training_->manifest();
+    // Made ready to predict once before anybody stores it; this also tells where each weight belongs.
+    const std::unique_ptr<Predictor> layout = predictor_from(manifest);
+    const std::uint64_t weight_bytes = layout->weight_bytes();
+    ChargedSegment segment = port_.create_segment(manifest.size() + weight_bytes);
+    const std::span<std::byte> content = segment.segment.bytes();
+    std::memcpy(content.data(), manifest.data(), manifest.size());
+    const std::span<std::byte> weights = content.subspan(manifest.size());
+    copy_weights(resources_.device, training_->job(), runner, *layout, weights);
+    const ModelKey key = hash_model(content.first(manifest.size()), weights);
+
+    const RowCounts counts = training_->row_counts();
+    flatbuffers::FlatBufferBuilder& builder = port_.begin();
+    const auto key_bytes = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
+    const auto metrics = write_metrics(builder, training_->metrics());
+    port_.send(
+        protocol::CreateTrainReply(builder, key_bytes, manifest.size(), weight_bytes, metrics, counts.read, counts.used,
+                                   counts.discarded, training_->progress().epoch, seconds, training_->stopped_early()),
+        std::move(segment));
+}
+
+}  // namespace tensile

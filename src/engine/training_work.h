@@ -1,0 +1,41 @@
+// One training of a session: takes rows, runs the job, and replies with the finished model. Knows model families by
+// their interface only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/received_rows.h"
+#include "engine/resources.h"
+#include "engine/row_work.h"
+#include "engine/session_status.h"
+#include "models/model_family.h"
+
+namespace tensile {
+
+class TrainingWork final : public RowWork {
+  public:
+    // Checks the declaration (method, options, targets, columns); throws Error for the user's mistakes.
+    TrainingWork(const Resources& resources, SessionStatus& status, SessionPort& port,
+                 const protocol::TrainBegin& message);
+
+    void append(const Request& request) override;
+    void run() override;
+
+  private:
+    void reply(const JobRunner& runner, double seconds);
+
+    const Resources& resources_;
+    SessionStatus& status_;
+    SessionPort& port_;
+    TrainingRequest declaration_;
+    std::string method_;
+    std::int32_t queue_timeout_ms_;
+    ReceivedRows rows_;
+    HostCharge charge_;  // of the packed data set; outlives it
+    std::unique_ptr<Training> training_;
+    ActivityScope activity_;
+};
+
+}  // namespace tensile
