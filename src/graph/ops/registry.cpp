@@ -1,4 +1,4 @@
-// The list of all ops. An op that is not here does not exist.
+// The list of all ops. An op that is not here does not exist. Ops with a surrogate gradient: round_straight_through.
 #include <array>
 #include <string>
 
