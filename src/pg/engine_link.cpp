@@ -277,6 +277,18 @@ client::Reply EngineSession::exchange(const std::function<void(const client::Rep
     }
 }
 
+void EngineSession::send() {
+    connection();
+    in_exchange(*link_, [&] { send_request(*link_); });
+}
+
+client::Reply EngineSession::await_answer() {
+    while (true) {
+        client::Reply reply = receive();
+        if (reply.type() != protocol::Message::Progress && reply.type() != protocol::Message::LogEntry) return reply;
+    }
+}
+
 client::Reply EngineSession::receive() {
     connection();
     return in_exchange(*link_, [&] { return receive_message(*link_); });
