@@ -1,0 +1,114 @@
+#include "device/cpu/cpu_executable.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "tensor/error.h"
+
+namespace tensile {
+
+namespace {
+
+std::size_t at(std::int32_t index) {
+    return static_cast<std::size_t>(index);
+}
+
+bool stop_requested(const LaunchContext& context) {
+    return context.stop != nullptr && context.stop->load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+std::unique_ptr<Binding> CpuExecutable::bind(std::span<std::byte* const> addresses) const {
+    return std::make_unique<CpuBinding>(program_, addresses);
+}
+
+CpuBinding::CpuBinding(std::shared_ptr<const TileProgram> program, std::span<std::byte* const> addresses)
+    : program_(std::move(program)), addresses_(addresses.begin(), addresses.end()) {
+    if (addresses_.size() != program_->lowered.tensors.size())
+        throw InternalError("a binding of program \"" + program_->lowered.name +
+                            "\" needs one address for each tensor");
+    const auto view = [&](const TensorUse& use) {
+        return TensorView{addresses_[at(use.tensor)], use.type, use.type.shape.rows()};
+    };
+    for (const NodeUse& node : program_->nodes) {
+        NodeViews views;
+        for (const TensorUse& use : node.inputs)
+            views.inputs.push_back(view(use));
+        for (const TensorUse& use : node.outputs)
+            views.outputs.push_back(view(use));
+        nodes_.push_back(std::move(views));
+    }
+    workspaces_.resize(program_->matmuls.size());
+    for (const TileOp& op : program_->ops) {
+        for (std::int32_t node : op.nodes)
+            if (program_->nodes[at(node)].has_scratch)
+                nodes_[at(node)].scratch = addresses_[at(op.scratch_tensor)] + program_->nodes[at(node)].scratch_offset;
+        for (const TileSection& section : op.phases[0].sections)
+            for (const TileStep& step : section.steps)
+                for (int slot = 0; step.matmul >= 0 && slot < op.participants; ++slot)
+                    workspaces_[at(step.matmul)].push_back(program_->matmuls[at(step.matmul)]->make_workspace());
+    }
+}
+
+void CpuBinding::set_extents(const TileOp& op, std::span<const std::int64_t> extents) {
+    const auto set = [&](TensorView& view) {
+        const Shape& shape = view.type.shape;
+        if (shape.is_bounded()) view.extent = extents[static_cast<std::size_t>(shape.extent_slot())];
+    };
+    for (std::int32_t node : op.nodes) {
+        std::ranges::for_each(nodes_[at(node)].inputs, set);
+        std::ranges::for_each(nodes_[at(node)].outputs, set);
+    }
+}
+
+bool CpuBinding::run_tile(const TileOp& op, const TilePhase& phase, std::int64_t tile, int slot,
+                          const LaunchContext& context) noexcept {
+    const TileSection* section = phase.sections.data();
+    while (tile >= section->tiles)
+        tile -= (section++)->tiles;
+    const std::int64_t begin = tile * section->items_per_tile;
+    const std::int64_t end = std::min(begin + section->items_per_tile, section->items);
+    const bool bounded = section->extent_slot != Shape::kStatic;
+    const std::int64_t present = bounded ? context.extents[static_cast<std::size_t>(section->extent_slot)] : end;
+    if (begin < present) {
+        for (const TileStep& step : section->steps) {
+            if (&step != section->steps.data() && stop_requested(context)) return false;
+            run_step(step, op, begin, end, tile, section->row_wise, slot);
+        }
+    }
+    if (end > present) zero_rows(*section, std::max(begin, present), end);
+    return true;
+}
+
+void CpuBinding::run_step(const TileStep& step, const TileOp& op, std::int64_t begin, std::int64_t end,
+                          std::int64_t tile, bool row_wise, int slot) noexcept {
+    const NodeViews& views = nodes_[at(step.node)];
+    if (step.function != nullptr) {
+        step.function(
+            {views.inputs, views.outputs, program_->nodes[at(step.node)].attributes, begin, end, views.scratch});
+        return;
+    }
+    const MatmulKernel& matmul = *program_->matmuls[at(step.matmul)];
+    std::byte* scratch = op.scratch_tensor < 0 ? nullptr
+                                               : addresses_[at(op.scratch_tensor)] + op.participant_offset +
+                                                     static_cast<std::size_t>(slot) * op.participant_bytes;
+    const bool reduces_rows = matmul.problem().transpose_a;
+    // A row section looks after the rows beyond the extent itself.
+    const std::int64_t present_rows =
+        row_wise || reduces_rows ? std::numeric_limits<std::int64_t>::max() : views.outputs[0].extent;
+    const std::int64_t present_inner = reduces_rows ? views.inputs[0].extent : std::numeric_limits<std::int64_t>::max();
+    matmul.run(tile,
+               {static_cast<const float*>(views.inputs[0].data), static_cast<const float*>(views.inputs[1].data),
+                static_cast<float*>(views.outputs[0].data), present_inner, present_rows},
+               workspaces_[at(step.matmul)][static_cast<std::size_t>(slot)], scratch);
+}
+
+void CpuBinding::zero_rows(const TileSection& section, std::int64_t begin, std::int64_t end) noexcept {
+    for (const ZeroTail& tail : section.zero_tails)
+        std::memset(addresses_[at(tail.tensor)] + begin * tail.row_bytes, 0,
+                    static_cast<std::size_t>((end - begin) * tail.row_bytes));
+}
+
+}  // namespace tensile

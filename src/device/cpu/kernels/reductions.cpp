@@ -1,0 +1,228 @@
+// Kernels of reductions over the present rows: to one row (column sums, moments, gradients of normalisation parameters)
+// and to one number. They add up in the order of graph/blocked_sum.h: blocks of kSumBlock items, then the blocks in
+// order. Tiles own columns, or blocks whose sums a last tile adds up.
+#include <cmath>
+
+#include "device/cpu/kernels/highway_targets.h"
+#include "device/cpu/kernels/kernel_groups.h"
+#include "graph/blocked_sum.h"
+#include "graph/ops/masked_mean.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "device/cpu/kernels/reductions.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "device/cpu/kernels/vector_loops-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tensile {
+namespace HWY_NAMESPACE {
+namespace {
+
+// Sum of term(row) over rows [0, rows), in blocks.
+template <typename Term>
+HWY_INLINE FloatVector sum_rows(std::int64_t rows, const Term& term) {
+    const FloatTag d;
+    FloatVector total = hn::Zero(d);
+    for (std::int64_t begin = 0; begin < rows; begin += kSumBlock) {
+        const std::int64_t end = std::min(begin + kSumBlock, rows);
+        FloatVector block = hn::Zero(d);
+        for (std::int64_t row = begin; row < end; ++row)
+            block = hn::Add(block, term(row));
+        total = hn::Add(total, block);
+    }
+    return total;
+}
+
+void column_sum_columns(const TileCall& call) noexcept {
+    const std::int64_t rows = call.inputs[0].extent;
+    const std::int64_t width = call.inputs[0].type.shape[1];
+    for_columns(call.begin, call.end, [&](std::int64_t column, auto access) {
+        const float* x = call.input(0) + column;
+        access.store(sum_rows(rows, [&](std::int64_t row) { return access.load(x + row * width); }),
+                     call.output(0) + column);
+    });
+}
+
+void batch_moments_columns(const TileCall& call) noexcept {
+    const FloatTag d;
+    const std::int64_t rows = call.inputs[0].extent;
+    const std::int64_t width = call.inputs[0].type.shape[1];
+    const FloatVector count = hn::Set(d, static_cast<float>(std::max<std::int64_t>(rows, 1)));
+    for_columns(call.begin, call.end, [&](std::int64_t column, auto access) {
+        const float* x = call.input(0) + column;
+        const FloatVector mean =
+            hn::Div(sum_rows(rows, [&](std::int64_t row) { return access.load(x + row * width); }), count);
+        const FloatVector squares = sum_rows(rows, [&](std::int64_t row) {
+            const FloatVector deviation = hn::Sub(access.load(x + row * width), mean);
+            return hn::Mul(deviation, deviation);
+        });
+        access.store(mean, call.output(0) + column);
+        access.store(hn::Div(squares, count), call.output(1) + column);
+    });
+}
+
+void batch_norm_gradient_columns(const TileCall& call) noexcept {
+    const FloatTag d;
+    const std::int64_t rows = call.inputs[0].extent;
+    const std::int64_t width = call.inputs[0].type.shape[1];
+    const FloatVector epsilon = hn::Set(d, static_cast<float>(call.attributes.number("epsilon")));
+    for_columns(call.begin, call.end, [&](std::int64_t column, auto access) {
+        const float* x = call.input(0) + column;
+        const float* dy = call.input(4) + column;
+        const FloatVector mean = access.load(call.input(1) + column);
+        const FloatVector variance = access.load(call.input(2) + column);
+        const FloatVector gamma = access.load(call.input(3) + column);
+        const FloatVector inverse = hn::Div(hn::Set(d, 1.0F), hn::Sqrt(hn::Add(variance, epsilon)));
+        const FloatVector dbeta = sum_rows(rows, [&](std::int64_t row) { return access.load(dy + row * width); });
+        const FloatVector dgamma = sum_rows(rows, [&](std::int64_t row) {
+            const FloatVector deviation = hn::Sub(access.load(x + row * width), mean);
+            return hn::Mul(hn::Mul(access.load(dy + row * width), deviation), inverse);
+        });
+        const FloatVector scaled = hn::Mul(gamma, inverse);
+        access.store(hn::Neg(hn::Mul(scaled, dbeta)), call.output(0) + column);
+        access.store(hn::Mul(hn::Mul(hn::Set(d, -0.5F), hn::Mul(scaled, inverse)), dgamma), call.output(1) + column);
+        access.store(dgamma, call.output(2) + column);
+        access.store(dbeta, call.output(3) + column);
+    });
+}
+
+void layer_norm_gradient_columns(const TileCall& call) noexcept {
+    const FloatTag d;
+    const std::int64_t rows = call.inputs[0].extent;
+    const std::int64_t width = call.inputs[0].type.shape[1];
+    const float* mean = call.input(1);
+    const float* inverse_deviation = call.input(2);
+    for_columns(call.begin, call.end, [&](std::int64_t column, auto access) {
+        const float* x = call.input(0) + column;
+        const float* dy = call.input(3) + column;
+        const FloatVector dgamma = sum_rows(rows, [&](std::int64_t row) {
+            const FloatVector deviation = hn::Sub(access.load(x + row * width), hn::Set(d, mean[row]));
+            return hn::Mul(hn::Mul(access.load(dy + row * width), deviation), hn::Set(d, inverse_deviation[row]));
+        });
+        const FloatVector dbeta = sum_rows(rows, [&](std::int64_t row) { return access.load(dy + row * width); });
+        access.store(dgamma, call.output(0) + column);
+        access.store(dbeta, call.output(1) + column);
+    });
+}
+
+struct Itself {
+    FloatVector operator()(FloatVector x) const { return x; }
+};
+struct Squared {
+    FloatVector operator()(FloatVector x) const { return hn::Mul(x, x); }
+};
+struct Product {
+    FloatVector operator()(FloatVector a, FloatVector b) const { return hn::Mul(a, b); }
+};
+
+HWY_INLINE std::int64_t present_elements(const TensorView& view) {
+    return view.extent * view.type.shape.row_width();
+}
+
+// Sum of block `block` of term over the elements of one or two arrays.
+template <typename Term>
+HWY_INLINE float block_sum(const TileCall& call, std::int64_t block, std::int64_t present) {
+    const std::int64_t begin = block * kSumBlock;
+    const std::int64_t count = std::min(kSumBlock, present - begin);
+    if constexpr (std::is_same_v<Term, Product>) {
+        return sum_of(count, Term(), call.input(0) + begin, call.input(1) + begin);
+    } else {
+        return sum_of(count, Term(), call.input(0) + begin);
+    }
+}
+
+HWY_INLINE std::int64_t blocks_of(std::int64_t count) {
+    return (count + kSumBlock - 1) / kSumBlock;
+}
+
+// First phase: each tile owns blocks and writes their sums to the scratch.
+template <typename Term>
+void sum_blocks(const TileCall& call) noexcept {
+    const std::int64_t present = present_elements(call.inputs[0]);
+    const std::int64_t end = std::min(call.end, blocks_of(present));
+    auto* sums = reinterpret_cast<float*>(call.scratch);
+    for (std::int64_t block = call.begin; block < end; ++block)
+        sums[block] = block_sum<Term>(call, block, present);
+}
+
+void add_block_sums(const TileCall& call) noexcept {
+    const auto* sums = reinterpret_cast<const float*>(call.scratch);
+    const std::int64_t blocks = blocks_of(present_elements(call.inputs[0]));
+    float total = 0;
+    for (std::int64_t block = 0; block < blocks; ++block)
+        total += sums[block];
+    *call.output(0) = total;
+}
+
+template <typename Term>
+void sum_at_once(const TileCall& call) noexcept {
+    const std::int64_t present = present_elements(call.inputs[0]);
+    float total = 0;
+    for (std::int64_t block = 0; block < blocks_of(present); ++block)
+        total += block_sum<Term>(call, block, present);
+    *call.output(0) = total;
+}
+
+template <typename Term>
+KernelPlan total_plan(const NodeTypes& node) {
+    constexpr std::int64_t kBlocksPerTile = 2 * kElementsPerTile / kSumBlock;
+    const std::int64_t blocks = blocks_of(node.inputs[0].shape.elements());
+    if (blocks <= kBlocksPerTile) return single_tile_plan(&sum_at_once<Term>);
+    return {{{&sum_blocks<Term>, blocks, kBlocksPerTile}, {&add_block_sums, 1, 1}},
+            static_cast<std::size_t>(blocks) * sizeof(float)};
+}
+
+HWY_INLINE float sum_of_rows(const TensorView& view) {
+    const auto* values = static_cast<const float*>(view.data);
+    float total = 0;
+    for (std::int64_t begin = 0; begin < view.extent; begin += kSumBlock)
+        total += sum_of(std::min(kSumBlock, view.extent - begin), Itself(), values + begin);
+    return total;
+}
+
+HWY_INLINE float divisor_of(const TensorView& weights) {
+    return std::max(sum_of_rows(weights), static_cast<float>(ops::kSmallestWeightSum));
+}
+
+void masked_mean_tile(const TileCall& call) noexcept {
+    *call.output(0) = sum_of_rows(call.inputs[0]) / divisor_of(call.inputs[1]);
+}
+
+void masked_mean_gradient_tile(const TileCall& call) noexcept {
+    const float value = call.scalar(1) / divisor_of(call.inputs[0]);
+    const std::int64_t extent = call.outputs[0].extent;
+    std::fill(call.output(0), call.output(0) + extent, value);
+    std::fill(call.output(0) + extent, call.output(0) + call.outputs[0].type.shape.rows(), 0.0F);
+}
+
+}  // namespace
+
+void add_reductions(KernelTable& table) {
+    table.add_plan("column_sum", [](const NodeTypes& node) { return column_plan(node, 0, &column_sum_columns); });
+    table.add_plan("batch_moments", [](const NodeTypes& node) { return column_plan(node, 0, &batch_moments_columns); });
+    table.add_plan("batch_norm_gradient_reductions",
+                   [](const NodeTypes& node) { return column_plan(node, 0, &batch_norm_gradient_columns); });
+    table.add_plan("layer_norm_gradient_parameters",
+                   [](const NodeTypes& node) { return column_plan(node, 0, &layer_norm_gradient_columns); });
+    table.add_plan("sum_all", &total_plan<Itself>);
+    table.add_plan("sum_of_squares", &total_plan<Squared>);
+    table.add_plan("inner_product", &total_plan<Product>);
+    table.add_plan("masked_mean", [](const NodeTypes&) { return single_tile_plan(&masked_mean_tile); });
+    table.add_plan("masked_mean_gradient",
+                   [](const NodeTypes&) { return single_tile_plan(&masked_mean_gradient_tile); });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tensile
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tensile {
+HWY_EXPORT(add_reductions);
+void add_reduction_kernels(KernelTable& table) {
+    HWY_DYNAMIC_DISPATCH(add_reductions)(table);
+}
+}  // namespace tensile
+#endif

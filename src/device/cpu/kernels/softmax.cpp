@@ -1,0 +1,80 @@
+// Kernels of softmax over the last axis and of its gradient.
+#include "device/cpu/kernels/highway_targets.h"
+#include "device/cpu/kernels/kernel_groups.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "device/cpu/kernels/softmax.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "device/cpu/kernels/transcendentals-inl.h"
+#include "device/cpu/kernels/vector_loops-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tensile {
+namespace HWY_NAMESPACE {
+namespace {
+
+// Calls body(offset) for each run along the last axis in the tile's rows.
+template <typename Body>
+HWY_INLINE void for_runs(const TileCall& call, const Body& body) {
+    const Shape& shape = call.outputs[0].type.shape;
+    const std::int64_t end = call.end * shape.row_width();
+    for (std::int64_t offset = call.begin * shape.row_width(); offset < end; offset += shape.back())
+        body(offset);
+}
+
+void softmax_rows(const TileCall& call) noexcept {
+    const FloatTag d;
+    const std::int64_t width = call.outputs[0].type.shape.back();
+    for_runs(call, [&](std::int64_t offset) {
+        const float* x = call.input(0) + offset;
+        float* y = call.output(0) + offset;
+        float highest = x[0];
+        for (std::int64_t j = 1; j < width; ++j)
+            highest = std::max(highest, x[j]);
+        const FloatVector shift = hn::Set(d, highest);
+        map(
+            width, y, [=](FloatVector v) { return exponential(d, hn::Sub(v, shift)); }, x);
+        const FloatVector scale = hn::Set(d, 1 / sum_of(
+                                                     width, [](FloatVector v) { return v; }, y));
+        map(
+            width, y, [=](FloatVector v) { return hn::Mul(v, scale); }, y);
+    });
+}
+
+// dx = y (dy - sum_k y[k] dy[k])
+void softmax_gradient_rows(const TileCall& call) noexcept {
+    const FloatTag d;
+    const std::int64_t width = call.outputs[0].type.shape.back();
+    for_runs(call, [&](std::int64_t offset) {
+        const float* y = call.input(0) + offset;
+        const float* dy = call.input(1) + offset;
+        const FloatVector dot =
+            hn::Set(d, sum_of(
+                           width, [](FloatVector a, FloatVector b) { return hn::Mul(a, b); }, y, dy));
+        map(
+            width, call.output(0) + offset, [=](FloatVector a, FloatVector b) { return hn::Mul(a, hn::Sub(b, dot)); },
+            y, dy);
+    });
+}
+
+}  // namespace
+
+void add_softmax(KernelTable& table) {
+    table.add_rows("softmax", &softmax_rows);
+    table.add_rows("softmax_gradient", &softmax_gradient_rows);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tensile
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tensile {
+HWY_EXPORT(add_softmax);
+void add_softmax_kernels(KernelTable& table) {
+    HWY_DYNAMIC_DISPATCH(add_softmax)(table);
+}
+}  // namespace tensile
+#endif

@@ -1,0 +1,143 @@
+#include "device/cpu/matmul_kernel.h"
+
+#include <algorithm>
+
+#include "device/cpu/kernels/packing.h"
+
+namespace tensile {
+
+namespace {
+
+constexpr std::int64_t divide_up(std::int64_t value, std::int64_t by) {
+    return (value + by - 1) / by;
+}
+
+constexpr std::size_t kAlignment = 64;
+
+std::size_t aligned_bytes(std::int64_t floats) {
+    const std::size_t bytes = static_cast<std::size_t>(floats) * sizeof(float);
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+// A longer reduction is cut into pieces added up in order, so that packed operands stay in the second-level cache.
+constexpr std::int64_t kInnerBlock = 512;
+// Wider results are cut into column blocks.
+constexpr std::int64_t kWidestBlock = 1024;
+constexpr std::int64_t kColumnBlock = 512;
+constexpr std::int64_t kWantedTiles = 8;
+
+}  // namespace
+
+MatmulBlocks row_tile_blocks(const MatmulProblem& problem, std::int64_t rows) {
+    return {std::min(rows, problem.rows), problem.columns, problem.inner};
+}
+
+MatmulBlocks output_blocks(const MatmulProblem& problem) {
+    MatmulBlocks blocks;
+    blocks.columns = problem.columns <= kWidestBlock ? problem.columns : kColumnBlock;
+    // Pieces of a transposed b are dense only as wholes; of a plain a, packing them costs a copy.
+    const bool cut_inner = !problem.transpose_b && problem.inner > kInnerBlock &&
+                           (problem.transpose_a || blocks.columns < problem.columns);
+    blocks.inner = cut_inner ? kInnerBlock : problem.inner;
+    const std::int64_t column_blocks = divide_up(problem.columns, blocks.columns);
+    blocks.rows = 64;
+    while (blocks.rows > 16 && divide_up(problem.rows, blocks.rows) * column_blocks < kWantedTiles)
+        blocks.rows /= 2;
+    blocks.rows = std::min(blocks.rows, problem.rows);
+    return blocks;
+}
+
+MatmulKernel::MatmulKernel(const OnednnLibrary& library, const MatmulProblem& problem, const MatmulBlocks& blocks)
+    : problem_(problem), blocks_(blocks) {
+    row_blocks_ = divide_up(problem.rows, blocks.rows);
+    column_blocks_ = divide_up(problem.columns, blocks.columns);
+    const bool cut_inner = blocks.inner < problem.inner;
+    const bool cut_columns = blocks.columns < problem.columns;
+    pack_a_ = problem.transpose_a || cut_inner;
+    pack_b_ = problem.transpose_b ? cut_inner : cut_columns;
+    pack_y_ = cut_columns;
+
+    const auto sizes = [](std::int64_t whole, std::int64_t block) {
+        std::vector<std::int64_t> result{block};
+        if (whole % block != 0) result.push_back(whole % block);
+        return result;
+    };
+    for (std::int64_t rows : sizes(problem.rows, blocks.rows))
+        for (std::int64_t columns : sizes(problem.columns, blocks.columns))
+            for (std::int64_t inner : sizes(problem.inner, blocks.inner)) {
+                if (inner == blocks.inner) prepare(library, rows, inner, columns, false);
+                if (cut_inner) prepare(library, rows, inner, columns, true);
+            }
+
+    std::size_t onednn_bytes = 0;
+    for (const OnednnMatmul& each : variants_)
+        onednn_bytes = std::max(onednn_bytes, each.scratch_bytes());
+    b_offset_ = pack_a_ ? aligned_bytes(blocks.rows * blocks.inner) : 0;
+    y_offset_ = b_offset_ + (pack_b_ ? aligned_bytes(blocks.inner * blocks.columns) : 0);
+    onednn_offset_ = y_offset_ + (pack_y_ ? aligned_bytes(blocks.rows * blocks.columns) : 0);
+    scratch_bytes_ = (onednn_offset_ + onednn_bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+void MatmulKernel::prepare(const OnednnLibrary& library, std::int64_t rows, std::int64_t inner, std::int64_t columns,
+                           bool accumulate) {
+    variants_.emplace_back(library, MatmulShape{rows, inner, columns, problem_.transpose_b, accumulate});
+}
+
+std::size_t MatmulKernel::variant(std::int64_t rows, std::int64_t inner, std::int64_t columns,
+                                  bool accumulate) const noexcept {
+    std::size_t index = 0;
+    while (variants_[index].shape() != MatmulShape{rows, inner, columns, problem_.transpose_b, accumulate})
+        ++index;
+    return index;
+}
+
+MatmulKernel::Workspace MatmulKernel::make_workspace() const {
+    Workspace workspace;
+    workspace.reserve(variants_.size());
+    for (const OnednnMatmul& each : variants_)
+        workspace.push_back(each.make_call());
+    return workspace;
+}
+
+void MatmulKernel::run(std::int64_t tile, const Operands& operands, Workspace& workspace,
+                       std::byte* scratch) const noexcept {
+    const std::int64_t row = first_row(tile);
+    const std::int64_t column = tile / row_blocks_ * blocks_.columns;
+    const std::int64_t rows = std::min(blocks_.rows, problem_.rows - row);
+    const std::int64_t columns = std::min(blocks_.columns, problem_.columns - column);
+    float* target = operands.y + row * problem_.columns + column;
+    const std::int64_t present = std::clamp<std::int64_t>(operands.present_rows - row, 0, rows);
+    auto* packed_a = reinterpret_cast<float*>(scratch);
+    auto* packed_b = reinterpret_cast<float*>(scratch + b_offset_);
+    float* y = pack_y_ ? reinterpret_cast<float*>(scratch + y_offset_) : target;
+
+    for (std::int64_t first = 0; present > 0 && first < problem_.inner; first += blocks_.inner) {
+        // Pieces of the reduction that are wholly absent add nothing; the first is computed so that y is written.
+        if (first > 0 && first >= operands.present_inner) break;
+        const std::int64_t inner = std::min(blocks_.inner, problem_.inner - first);
+
+        const float* a = operands.a + row * problem_.inner + first;
+        if (problem_.transpose_a) {
+            pack_transposed(operands.a + first * problem_.rows + row, problem_.rows, inner, rows,
+                            operands.present_inner - first, packed_a);
+        } else if (pack_a_) {
+            copy_block(a, problem_.inner, rows, inner, packed_a, inner);
+        }
+        const float* b = problem_.transpose_b ? operands.b + column * problem_.inner + first
+                                              : operands.b + first * problem_.columns + column;
+        if (pack_b_) {
+            if (problem_.transpose_b)
+                copy_block(b, problem_.inner, columns, inner, packed_b, inner);
+            else
+                copy_block(b, problem_.columns, inner, columns, packed_b, columns);
+        }
+        const std::size_t index = variant(rows, inner, columns, first > 0);
+        variants_[index].run(workspace[index], pack_a_ ? packed_a : a, pack_b_ ? packed_b : b, y,
+                             scratch + onednn_offset_);
+    }
+    if (pack_y_ && present > 0) copy_block(y, columns, rows, columns, target, problem_.columns);
+    for (std::int64_t i = present; i < rows; ++i)
+        std::fill_n(target + i * problem_.columns, columns, 0.0F);
+}
+
+}  // namespace tensile

@@ -1,0 +1,86 @@
+// A matrix product cut into tiles: which blocks there are, the prepared products of each block size, and the packing of
+// operands that are not dense. All of it is decided from shapes. oneDNN's fast and malloc-free kernels take dense
+// row-major operands only (others fall to its sgemm, which allocates megabytes behind our back), so a transposed left
+// operand and column blocks are packed into scratch first. Knows no programs and no threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "device/cpu/onednn_matmul.h"
+
+namespace tensile {
+
+// y [rows, columns] = op(a) op(b) with `inner` terms each.
+struct MatmulProblem {
+    std::int64_t rows = 0;
+    std::int64_t inner = 0;
+    std::int64_t columns = 0;
+    bool transpose_a = false;
+    bool transpose_b = false;
+
+    double flops() const {
+        return 2.0 * static_cast<double>(rows) * static_cast<double>(inner) * static_cast<double>(columns);
+    }
+};
+
+// Sizes of the blocks of one tile; the last block of each dimension may be smaller.
+struct MatmulBlocks {
+    std::int64_t rows = 0;
+    std::int64_t columns = 0;
+    std::int64_t inner = 0;
+};
+
+// Whole rows, for a product in a row-wise tile group.
+MatmulBlocks row_tile_blocks(const MatmulProblem& problem, std::int64_t rows);
+// Both dimensions of y, for a product that is a tile group by itself: at least eight tiles where they stay worth their
+// cost, none over 5 ms.
+MatmulBlocks output_blocks(const MatmulProblem& problem);
+
+class MatmulKernel {
+  public:
+    MatmulKernel(const OnednnLibrary& library, const MatmulProblem& problem, const MatmulBlocks& blocks);
+
+    const MatmulProblem& problem() const { return problem_; }
+    // Tiles of y, row blocks first.
+    std::int64_t tiles() const { return row_blocks_ * column_blocks_; }
+    std::int64_t first_row(std::int64_t tile) const { return tile % row_blocks_ * blocks_.rows; }
+    // Scratch of one participant.
+    std::size_t scratch_bytes() const { return scratch_bytes_; }
+
+    // The calls of one participant.
+    using Workspace = std::vector<OnednnMatmul::Call>;
+    Workspace make_workspace() const;
+
+    struct Operands {
+        const float* a;
+        const float* b;
+        float* y;
+        std::int64_t present_inner;  // terms present where the reduction is over a bounded dimension
+        std::int64_t present_rows;   // rows of y present; the others get zeros
+    };
+    // Computes one tile of y. Terms at or beyond `present_inner` count as zero provided that b's rows there are finite.
+    void run(std::int64_t tile, const Operands& operands, Workspace& workspace, std::byte* scratch) const noexcept;
+
+  private:
+    std::size_t variant(std::int64_t rows, std::int64_t inner, std::int64_t columns, bool accumulate) const noexcept;
+    void prepare(const OnednnLibrary& library, std::int64_t rows, std::int64_t inner, std::int64_t columns,
+                 bool accumulate);
+
+    MatmulProblem problem_;
+    MatmulBlocks blocks_;
+    std::int64_t row_blocks_ = 1;
+    std::int64_t column_blocks_ = 1;
+    bool pack_a_ = false;
+    bool pack_b_ = false;
+    bool pack_y_ = false;
+    std::vector<OnednnMatmul> variants_;
+    std::size_t scratch_bytes_ = 0;
+    std::size_t b_offset_ = 0;
+    std::size_t y_offset_ = 0;
+    std::size_t onednn_offset_ = 0;
+};
+
+}  // namespace tensile
