@@ -19,6 +19,8 @@ using Clock = std::chrono::steady_clock;
 // Requests of at most size / kSmallShare may pass older ones, up to size / kPassingShare bytes past each.
 constexpr std::uint64_t kSmallShare = 16;
 constexpr std::uint64_t kPassingShare = 4;
+// A waiting request looks again this often, whether or not somebody has called wake().
+constexpr std::chrono::milliseconds kLookAgain{100};
 
 double seconds_since(Clock::time_point since) {
     return std::chrono::duration<double>(Clock::now() - since).count();
@@ -39,6 +41,11 @@ struct TensorPool::State {
         std::uint64_t bytes = 0;
         PoolOwner owner;
         Clock::time_point since;
+    };
+    // Takes the lock again, also when the reclaimer throws.
+    struct Relock {
+        std::unique_lock<std::mutex>& lock;
+        ~Relock() { lock.lock(); }
     };
     struct Request {
         std::uint64_t bytes = 0;
@@ -79,10 +86,37 @@ struct TensorPool::State {
         return id;
     }
 
-    void leave(Queue::iterator request) {
-        queue.erase(request);
-        queued.store(queue.size());
-        notify();
+    // A request's place in the queue; left on destruction, always under the lock.
+    struct Place {
+        Place(State& pool, std::uint64_t bytes, const PoolOwner& owner)
+            : state(pool), request(pool.queue.insert(pool.queue.end(), {bytes, owner, Clock::now()})) {
+            state.queued.store(state.queue.size());
+        }
+        ~Place() {
+            state.queue.erase(request);
+            state.queued.store(state.queue.size());
+            state.notify();
+        }
+        Place(const Place&) = delete;
+        Place& operator=(const Place&) = delete;
+
+        State& state;
+        const Queue::iterator request;
+    };
+
+    // One try for a request: a grant's id, or 0. `generation` differs from the pool's when it is worth trying again.
+    std::uint64_t grant_or_reclaim(Queue::iterator request, std::unique_lock<std::mutex>& lock,
+                                   std::uint64_t& seen_generation) {
+        seen_generation = generation;
+        if (const std::uint64_t id = grant(request)) return id;
+        if (!reclaim || !may_be_served(request) || request->bytes > size) return 0;
+        const std::uint64_t free = free_bytes();
+        // Enough bytes in too many pieces: one more eviction at a time until a gap is wide enough.
+        const std::uint64_t wanted = request->bytes > free ? request->bytes - free : 1;
+        lock.unlock();
+        const Relock relock{lock};
+        reclaim(wanted);
+        return 0;
     }
 
     // Makes every waiter look again, even one that is just asking the reclaimer.
@@ -91,6 +125,7 @@ struct TensorPool::State {
         changed.notify_all();
     }
 
+    [[noreturn]] void fail_size(const Request& request) const;
     [[noreturn]] void fail_timeout(const Request& request, std::chrono::milliseconds timeout) const;
 
     Device& device;
@@ -109,6 +144,12 @@ struct TensorPool::State {
     Queue queue;                            // oldest first
     std::atomic<std::size_t> queued{0};     // queue.size()
 };
+
+void TensorPool::State::fail_size(const Request& request) const {
+    throw Error(sqlstate::kConfigurationLimitExceeded, "tensor pool is too small for " + describe(request.owner),
+                "It needs " + format_bytes(request.bytes) + ", but the pool has " + format_bytes(size) + ".",
+                "Set \"tensile.pool_size\" to at least \"" + setting_of_bytes(request.bytes) + "\".");
+}
 
 void TensorPool::State::fail_timeout(const Request& request, std::chrono::milliseconds timeout) const {
     std::vector<const Grant*> greatest;
@@ -166,52 +207,46 @@ Extent TensorPool::acquire(std::uint64_t bytes, const PoolOwner& owner,
     State& state = *state_;
     const auto since = Clock::now();
     std::unique_lock lock(state.mutex);
-    const auto request = state.queue.insert(state.queue.end(), {bytes, owner, since});
-    state.queued.store(state.queue.size());
-    try {
-        for (;;) {
-            if (stop != nullptr && stop->load())
-                throw Error(sqlstate::kQueryCanceled,
-                            "canceling wait for memory of the tensor pool due to a stop request");
-            // Asked in every round: the pool's size may change while a request waits.
-            request->bytes = ExtentAllocator::rounded(bytes, state.size);
-            if (request->bytes > state.size)
-                throw Error(
-                    sqlstate::kConfigurationLimitExceeded, "tensor pool is too small for " + describe(owner),
-                    "It needs " + format_bytes(request->bytes) + ", but the pool has " + format_bytes(state.size) + ".",
-                    "Set \"tensile.pool_size\" to at least \"" + setting_of_bytes(request->bytes) + "\".");
-            if (const std::uint64_t id = state.grant(request)) {
-                Extent extent;
-                extent.pool_ = this;
-                extent.id_ = id;
-                extent.data_ = state.slab + state.grants[id].offset;
-                extent.bytes_ = request->bytes;
-                state.leave(request);
-                return extent;
-            }
-            if (state.reclaim && state.may_be_served(request)) {
-                const std::uint64_t free = state.free_bytes();
-                // Enough bytes in too many pieces: one more eviction at a time until a gap is wide enough.
-                const std::uint64_t wanted = request->bytes > free ? request->bytes - free : 1;
-                const std::uint64_t generation = state.generation;
-                lock.unlock();
-                const std::uint64_t freed = state.reclaim(wanted);
-                lock.lock();
-                if (freed > 0 || generation != state.generation) continue;
-            }
-            if (!timeout) {
-                state.changed.wait(lock);
-            } else if (Clock::now() >= since + *timeout) {
-                state.fail_timeout(*request, *timeout);
-            } else {
-                state.changed.wait_until(lock, since + *timeout);
-            }
+    const State::Place place(state, bytes, owner);
+    for (;;) {
+        if (stop != nullptr && stop->load())
+            throw Error(sqlstate::kQueryCanceled, "canceling wait for memory of the tensor pool due to a stop request");
+        // Asked in every round: the pool's size may change while a request waits.
+        place.request->bytes = ExtentAllocator::rounded(bytes, state.size);
+        if (place.request->bytes > state.size) state.fail_size(*place.request);
+        std::uint64_t generation = 0;
+        if (const std::uint64_t id = state.grant_or_reclaim(place.request, lock, generation)) return extent_of(id);
+        if (generation != state.generation) continue;
+        auto until = Clock::now() + kLookAgain;
+        if (timeout) {
+            const auto deadline = since + *timeout;
+            if (Clock::now() >= deadline) state.fail_timeout(*place.request, *timeout);
+            until = std::min(until, deadline);
         }
-    } catch (...) {
-        if (!lock.owns_lock()) lock.lock();
-        state.leave(request);
-        throw;
+        state.changed.wait_until(lock, until);
     }
+}
+
+Extent TensorPool::try_acquire(std::uint64_t bytes, const PoolOwner& owner) {
+    State& state = *state_;
+    std::unique_lock lock(state.mutex);
+    const State::Place place(state, bytes, owner);
+    for (;;) {
+        place.request->bytes = ExtentAllocator::rounded(bytes, state.size);
+        std::uint64_t generation = 0;
+        if (const std::uint64_t id = state.grant_or_reclaim(place.request, lock, generation)) return extent_of(id);
+        if (generation == state.generation) return {};
+    }
+}
+
+Extent TensorPool::extent_of(std::uint64_t id) noexcept {
+    const State::Grant& grant = state_->grants.find(id)->second;
+    Extent extent;
+    extent.pool_ = this;
+    extent.id_ = id;
+    extent.data_ = state_->slab + grant.offset;
+    extent.bytes_ = grant.bytes;
+    return extent;
 }
 
 void TensorPool::release(std::uint64_t id) noexcept {

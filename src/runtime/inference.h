@@ -2,21 +2,19 @@
 // program of fixed capacity with a place in memory of its own) that predictions borrow.
 //
 // A prediction whose model is loaded borrows an idle context, fills its inputs, runs it and gives it back: no pool, no
-// lock, no allocation. Contexts and models that nobody uses stay until the pool wants their bytes back, least recently
-// used first. A model's own extent includes one floor context, so that a prediction which finds no bytes for another
-// context waits for that one instead of holding bytes while it waits for bytes. Knows no model family or session.
+// allocation, no lock on the usual path. Contexts and models that nobody uses stay until the pool wants their bytes back, least recently
+// used first; a model in use means that somebody holds its shared_ptr. A model's own extent includes one floor context,
+// so that a prediction which finds no bytes for another context waits for that one instead of holding bytes while it
+// waits for bytes. Knows no model family or session.
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
-#include <vector>
 
 #include "graph/job.h"
 #include "memory/tensor_pool.h"
@@ -121,10 +119,10 @@ class InferenceCache {
     std::shared_ptr<LoadedModel> load(const ModelKey& key, std::unique_ptr<const StoredModel> stored,
                                       std::span<const std::byte> weights,
                                       std::optional<std::chrono::milliseconds> timeout, const StopFlag* stop);
-    // Lets go of idle contexts, then of idle models, least recently used first, until `wanted` bytes are free; returns
-    // the bytes freed.
+    // Lets go of idle contexts and idle models, least recently used first, until `wanted` bytes are free; returns the
+    // bytes freed. Lets go of nothing when all of them together are less than `wanted`.
     std::uint64_t reclaim(std::uint64_t wanted);
-    // Waiters for floor contexts look at their stop flags.
+    // Those who wait for a floor context or another session's load look at their stop flags.
     void wake() noexcept;
 
     Counters counters() const;
@@ -134,6 +132,8 @@ class InferenceCache {
     InferenceCache& operator=(const InferenceCache&) = delete;
 
   private:
+    friend class LoadedModel;
+    friend class ContextLease;
     struct State;
     std::unique_ptr<State> state_;
 };
