@@ -12,7 +12,7 @@ CREATE FUNCTION tensile_store.predict_support(internal) RETURNS internal
     LANGUAGE c STRICT
     AS 'MODULE_PATHNAME', 'tensile_predict_support';
 
-CREATE FUNCTION tensile.predict("model" text, "row" record) RETURNS double precision
+CREATE FUNCTION tensile.predict("model" text, "row" record, task text DEFAULT NULL) RETURNS double precision
     LANGUAGE c STABLE PARALLEL RESTRICTED
     SUPPORT tensile_store.predict_support
     AS 'MODULE_PATHNAME', 'tensile_predict';

@@ -67,11 +67,11 @@ inline void append_fixed(BlockWriter& writer, const ColumnRun& run, const Datum*
                          Convert convert) {
     const std::uint32_t row = writer.rows;
     for (int i = run.begin; i < run.end; ++i) {
-        if (unlikely(nulls[i])) {
+        if (unlikely(nulls[i + run.shift])) {
             set_null(writer, i);
             continue;
         }
-        reinterpret_cast<Element*>(writer.targets[i].values)[row] = convert(i, values[i]);
+        reinterpret_cast<Element*>(writer.targets[i].values)[row] = convert(i, values[i + run.shift]);
     }
 }
 
@@ -165,9 +165,9 @@ bool append_run(BlockWriter& writer, const ColumnRun& run, const Datum* values, 
     case SourceType::kName:
     case SourceType::kEnum:
         for (int i = run.begin; i < run.end; ++i) {
-            if (nulls[i]) {
+            if (nulls[i + run.shift]) {
                 set_null(writer, i);
-            } else if (!append_text(writer, i, values[i])) {
+            } else if (!append_text(writer, i, values[i + run.shift])) {
                 return false;
             }
         }
@@ -176,9 +176,9 @@ bool append_run(BlockWriter& writer, const ColumnRun& run, const Datum* values, 
     case SourceType::kFloat8Array:
     case SourceType::kVector:
         for (int i = run.begin; i < run.end; ++i) {
-            if (nulls[i]) {
+            if (nulls[i + run.shift]) {
                 set_null(writer, i);
-            } else if (!append_block(writer, i, values[i])) {
+            } else if (!append_block(writer, i, values[i + run.shift])) {
                 return false;
             }
         }
@@ -206,8 +206,10 @@ BlockWriter* make_block_writer(const ColumnConverters& converters, std::uint32_t
     writer->runs = static_cast<ColumnRun*>(palloc0(sizeof(ColumnRun) * converters.count));
     for (int i = 0; i < converters.count; ++i) {
         const SourceType source = converters.columns[i].source;
-        if (i == 0 || writer->runs[writer->run_count - 1].source != source)
-            writer->runs[writer->run_count++] = {source, i, i};
+        const int shift = converters.attributes[i] - i;
+        const ColumnRun* last = i > 0 ? &writer->runs[writer->run_count - 1] : nullptr;
+        if (last == nullptr || last->source != source || last->shift != shift)
+            writer->runs[writer->run_count++] = {source, i, i, shift};
         writer->runs[writer->run_count - 1].end = i + 1;
     }
     return writer;
@@ -242,6 +244,13 @@ void begin_block(BlockWriter& writer, std::span<std::byte> buffer) {
         writer.targets[i] = {buffer.data() + writer.headers[i].values_offset,
                              reinterpret_cast<std::uint8_t*>(buffer.data()) + writer.headers[i].nulls_offset, false};
     }
+}
+
+void restart_block(BlockWriter& writer) {
+    writer.rows = 0;
+    writer.heap_used = 0;
+    for (int i = 0; i < writer.converters.count; ++i)
+        writer.targets[i].has_nulls = false;
 }
 
 bool append_row(BlockWriter& writer, const Datum* values, const bool* nulls) {

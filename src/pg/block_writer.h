@@ -18,11 +18,13 @@ struct BlockColumn {
     bool has_nulls;
 };
 
-// Neighboring columns of one source type, so that the type is looked at once a run and not once a value.
+// Neighboring columns of one source type, so that the type is looked at once a run and not once a value. Column i is
+// the row's attribute i + shift (0-based), which differs where attributes have been passed over.
 struct ColumnRun {
     SourceType source;
     int begin;
     int end;
+    int shift;
 };
 
 struct BlockWriter {
@@ -48,8 +50,11 @@ BlockWriter* make_block_writer(const ColumnConverters& converters, std::uint32_t
 // Begins an empty block in `buffer`, which must be 64-byte aligned. 54000: not even one row fits.
 void begin_block(BlockWriter& writer, std::span<std::byte> buffer);
 
-// Appends a row, values and nulls by column. False: the row was not taken because the block is full (or, for the first
-// value of an array column, its layout is no longer right); finish the block, begin another, append again.
+// Empties the block that was begun last, which keeps its layout.
+void restart_block(BlockWriter& writer);
+
+// Appends a row, values and nulls by attribute. False: the row was not taken because the block is full (or, for the
+// first value of an array column, its layout is no longer right); finish the block, begin another, append again.
 bool append_row(BlockWriter& writer, const Datum* values, const bool* nulls);
 
 // Completes the headers and returns the bytes in use.

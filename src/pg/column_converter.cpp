@@ -39,79 +39,75 @@ HTAB* make_label_cache() {
     return hash_create("tensile enum labels", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-[[noreturn]] void refuse_type(const ColumnConverter& column, const char* hint) {
-    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                    errmsg("column \"%s\" of type %s cannot be used by a model", column.name, column.type_name),
-                    errhint("%s", hint)));
-    pg_unreachable();
-}
-
-void set_type(ColumnConverter& column, SourceType source, protocol::ElementType element, ColumnRole role,
-              bool needs_scratch = false) {
-    column.source = source;
-    column.element = element;
-    column.role = role;
-    column.needs_scratch = needs_scratch;
-    column.width = element == protocol::ElementType::kBlockF32 ? 0 : 1;
-}
-
-void choose_by_type(ColumnConverter& column, Oid base_type) {
+// Fills in what depends on the type; otherwise says what to do about it.
+const char* choose_by_type(ColumnConverter& column, Oid base_type) {
     using protocol::ElementType;
+    const auto accept = [&](SourceType source, ElementType element, ColumnRole role, bool needs_scratch = false) {
+        column.source = source;
+        column.element = element;
+        column.role = role;
+        column.needs_scratch = needs_scratch;
+        column.width = element == ElementType::kBlockF32 ? 0 : 1;
+        return nullptr;
+    };
     switch (base_type) {
     case INT2OID:
-        return set_type(column, SourceType::kInt2, ElementType::kI32, ColumnRole::kNumber);
+        return accept(SourceType::kInt2, ElementType::kI32, ColumnRole::kNumber);
     case INT4OID:
-        return set_type(column, SourceType::kInt4, ElementType::kI32, ColumnRole::kNumber);
+        return accept(SourceType::kInt4, ElementType::kI32, ColumnRole::kNumber);
     case INT8OID:
-        return set_type(column, SourceType::kInt8, ElementType::kI64, ColumnRole::kNumber);
+        return accept(SourceType::kInt8, ElementType::kI64, ColumnRole::kNumber);
     case FLOAT4OID:
-        return set_type(column, SourceType::kFloat4, ElementType::kF32, ColumnRole::kNumber);
+        return accept(SourceType::kFloat4, ElementType::kF32, ColumnRole::kNumber);
     case FLOAT8OID:
-        return set_type(column, SourceType::kFloat8, ElementType::kF64, ColumnRole::kNumber);
+        return accept(SourceType::kFloat8, ElementType::kF64, ColumnRole::kNumber);
     case NUMERICOID:
-        return set_type(column, SourceType::kNumeric, ElementType::kF64, ColumnRole::kNumber, true);
+        return accept(SourceType::kNumeric, ElementType::kF64, ColumnRole::kNumber, true);
     case BOOLOID:
-        return set_type(column, SourceType::kBool, ElementType::kBool, ColumnRole::kBoolean);
+        return accept(SourceType::kBool, ElementType::kBool, ColumnRole::kBoolean);
     case TEXTOID:
     case VARCHAROID:
-        return set_type(column, SourceType::kText, ElementType::kText, ColumnRole::kText, true);
+        return accept(SourceType::kText, ElementType::kText, ColumnRole::kText, true);
     case BPCHAROID:
-        return set_type(column, SourceType::kBlankPaddedText, ElementType::kText, ColumnRole::kText, true);
+        return accept(SourceType::kBlankPaddedText, ElementType::kText, ColumnRole::kText, true);
     case NAMEOID:
-        return set_type(column, SourceType::kName, ElementType::kText, ColumnRole::kText, true);
+        return accept(SourceType::kName, ElementType::kText, ColumnRole::kText, true);
     case DATEOID:
-        return set_type(column, SourceType::kDate, ElementType::kTimestamp, ColumnRole::kTimestamp);
+        return accept(SourceType::kDate, ElementType::kTimestamp, ColumnRole::kTimestamp);
     case TIMESTAMPOID:
     case TIMESTAMPTZOID:
-        return set_type(column, SourceType::kTimestamp, ElementType::kTimestamp, ColumnRole::kTimestamp);
+        return accept(SourceType::kTimestamp, ElementType::kTimestamp, ColumnRole::kTimestamp);
     case FLOAT4ARRAYOID:
-        return set_type(column, SourceType::kFloat4Array, ElementType::kBlockF32, ColumnRole::kBlock, true);
+        return accept(SourceType::kFloat4Array, ElementType::kBlockF32, ColumnRole::kBlock, true);
     case FLOAT8ARRAYOID:
-        return set_type(column, SourceType::kFloat8Array, ElementType::kBlockF32, ColumnRole::kBlock, true);
+        return accept(SourceType::kFloat8Array, ElementType::kBlockF32, ColumnRole::kBlock, true);
     case TIMEOID:
     case TIMETZOID:
     case INTERVALOID:
-        refuse_type(column, "Cast it to a number, for example extract(epoch FROM ...).");
+        return "Cast it to a number, for example with extract(epoch FROM ...).";
     case JSONOID:
     case JSONBOID:
-        refuse_type(column, "Select the fields of interest, each cast to its type, or leave it out.");
+        return "Select the fields of interest, each cast to its type, or leave it out.";
     case UUIDOID:
-        refuse_type(column, "Leave it out, or cast it to text if its values are categories.");
+        return "Leave it out, or cast it to text if its values are categories.";
     default:
         break;
     }
     if (type_is_enum(base_type)) {
-        set_type(column, SourceType::kEnum, ElementType::kText, ColumnRole::kText);
         column.enum_labels = make_label_cache();
-        return;
+        return accept(SourceType::kEnum, ElementType::kText, ColumnRole::kText);
     }
-    if (is_pgvector(base_type)) {
-        set_type(column, SourceType::kVector, ElementType::kBlockF32, ColumnRole::kBlock, true);
-        return;
-    }
+    if (is_pgvector(base_type)) return accept(SourceType::kVector, ElementType::kBlockF32, ColumnRole::kBlock, true);
     if (OidIsValid(get_element_type(base_type)))
-        refuse_type(column, "Of arrays, real[] and double precision[] are blocks of numbers; cast it to one of them.");
-    refuse_type(column, "Leave it out, or cast it to a number, boolean, text, date, timestamp or real[].");
+        return "Of arrays, real[] and double precision[] are blocks of numbers: cast it to one of them.";
+    return "Leave it out, or cast it to a number, boolean, text, date, timestamp or real[].";
+}
+
+// The type as it may be written in SQL under any search path, and plainly where it is one of PostgreSQL's own.
+const char* type_name_of(Oid type, std::int32_t type_modifier) {
+    const bool built_in = type < FirstNormalObjectId;
+    return format_type_extended(type, type_modifier,
+                                FORMAT_TYPE_TYPEMOD_GIVEN | (built_in ? 0 : FORMAT_TYPE_FORCE_QUALIFY));
 }
 
 int compare_names(const void* left, const void* right) {
@@ -133,23 +129,38 @@ void refuse_duplicates(const ColumnConverters& converters) {
 
 }  // namespace
 
-ColumnConverters choose_converters(TupleDesc descriptor, int* attribute_numbers) {
+ColumnConverters choose_converters(TupleDesc descriptor, UnusableColumns unusable) {
     ColumnConverters converters{};
-    converters.columns =
-        static_cast<ColumnConverter*>(palloc0(sizeof(ColumnConverter) * std::max(descriptor->natts, 1)));
+    converters.columns = static_cast<ColumnConverter*>(palloc0(sizeof(ColumnConverter) * (descriptor->natts + 1)));
+    auto* attributes = static_cast<int*>(palloc0(sizeof(int) * (descriptor->natts + 1)));
+    converters.attributes = attributes;
+    StringInfoData left_out{};
+    initStringInfo(&left_out);
     for (int attribute = 0; attribute < descriptor->natts; ++attribute) {
         const Form_pg_attribute form = TupleDescAttr(descriptor, attribute);
         if (form->attisdropped) continue;
-        if (attribute_numbers != nullptr) attribute_numbers[converters.count] = attribute;
-        ColumnConverter& column = converters.columns[converters.count++];
+        ColumnConverter& column = converters.columns[converters.count];
         column.name = pstrdup(NameStr(form->attname));
-        column.type_name = format_type_with_typemod(form->atttypid, form->atttypmod);
+        column.utf8_name = pg_server_to_any(column.name, static_cast<int>(strlen(column.name)), PG_UTF8);
+        column.type_name = type_name_of(form->atttypid, form->atttypmod);
         column.type = form->atttypid;
         column.type_modifier = form->atttypmod;
-        choose_by_type(column, getBaseType(form->atttypid));
+        if (const char* hint = choose_by_type(column, getBaseType(form->atttypid)); hint != nullptr) {
+            if (unusable == UnusableColumns::kRefuse)
+                ereport(ERROR,
+                        (errcode(ERRCODE_DATATYPE_MISMATCH),
+                         errmsg("column \"%s\" of type %s cannot be used by a model", column.name, column.type_name),
+                         errhint("%s", hint)));
+            appendStringInfo(&left_out, "%s\"%s\" (%s)", left_out.len > 0 ? ", " : "", column.name, column.type_name);
+            continue;
+        }
+        attributes[converters.count++] = attribute;
         converters.needs_scratch |= column.needs_scratch;
     }
-    if (converters.count == 0) ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("the query returns no columns")));
+    if (left_out.len > 0) converters.left_out = left_out.data;
+    if (converters.count == 0)
+        ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+                        errmsg("the query returns no columns%s", left_out.len > 0 ? " that a model can use" : "")));
     if (static_cast<std::uint32_t>(converters.count) > protocol::kMaxColumns)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the query returns %d columns, more than %u", converters.count, protocol::kMaxColumns)));

@@ -39,6 +39,7 @@ enum class ColumnRole : std::uint8_t { kNumber, kBoolean, kText, kTimestamp, kBl
 
 struct ColumnConverter {
     const char* name;       // in the converters' memory context
+    const char* utf8_name;  // the same for the engine
     const char* type_name;  // as format_type prints it
     Oid type;               // as the query returns it, for AS lists
     std::int32_t type_modifier;
@@ -54,12 +55,17 @@ struct ColumnConverters {
     int count;
     bool needs_scratch;
     ColumnConverter* columns;
+    const int* attributes;  // column i is attribute attributes[i] (0-based) of the descriptor
+    const char* left_out;   // names of the columns that were passed over, else null
 };
 
-// Chooses a converter for each column of `descriptor` and allocates in the current memory context. Errors: 42P16 no
-// column, 42701 duplicate name, 42804 type without a meaning, 54000 too many columns. Dropped attributes of a table's
-// row type are passed over: column i is attribute attribute_numbers[i] (0-based) when that array is given.
-ColumnConverters choose_converters(TupleDesc descriptor, int* attribute_numbers = nullptr);
+// What to do with a column whose type means nothing to a model.
+enum class UnusableColumns : std::uint8_t { kRefuse, kLeaveOut };
+
+// Chooses a converter for each column of `descriptor` and allocates in the current memory context. Dropped attributes
+// of a table's row type are passed over. Errors: 42601 no column, 42701 duplicate name, 42804 unusable type, 54000 too
+// many.
+ColumnConverters choose_converters(TupleDesc descriptor, UnusableColumns unusable);
 
 // The text of a value of a text-like column, UTF-8; points into the datum or into memory of the current context.
 struct TextValue {
