@@ -42,6 +42,14 @@ void Arbiter::wake() noexcept {
         waiter->changed.notify_one();
 }
 
+int Arbiter::waiting() const noexcept {
+    const std::scoped_lock lock(mutex_);
+    int count = 0;
+    for (const Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next)
+        ++count;
+    return count;
+}
+
 void Arbiter::enqueue(Waiter& waiter) noexcept {
     (last_ == nullptr ? first_ : last_->next) = &waiter;
     last_ = &waiter;

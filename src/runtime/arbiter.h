@@ -32,6 +32,8 @@ class Arbiter {
     // one uncontended lock when nobody else wants the stream.
     Turn take_turn(const StopFlag* stop);
     void wake() noexcept;
+    // Callers in line behind the holder of the turn.
+    int waiting() const noexcept;
 
     Arbiter(const Arbiter&) = delete;
     Arbiter& operator=(const Arbiter&) = delete;
@@ -49,7 +51,7 @@ class Arbiter {
     void end_turn() noexcept;
 
     std::unique_ptr<Stream> stream_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     bool busy_ = false;        // somebody holds the turn
     Waiter* first_ = nullptr;  // in order of arrival
     Waiter* last_ = nullptr;
