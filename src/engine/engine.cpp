@@ -61,6 +61,11 @@ std::string Engine::device_name() const {
     return properties.kind + " (" + properties.library + ", " + properties.instruction_set + ")";
 }
 
+std::string Engine::description() const {
+    return "device " + device_name() + ", " + std::to_string(device_->properties().threads) + " threads, pool " +
+           in_megabytes(pool_.summary().size) + ", host memory " + in_megabytes(host_.limit());
+}
+
 void Engine::start_session(protocol::Descriptor socket) noexcept {
     try {
         join_finished();

@@ -43,6 +43,8 @@ class Engine {
 
     // "cpu (oneDNN 2.6.3, AVX-512)"
     std::string device_name() const;
+    // For the log: device, threads and budgets.
+    std::string description() const;
     const Resources& resources() const { return resources_; }
 
   private:

@@ -1,0 +1,95 @@
+// The process tensile-engine: started by the supervisor with a listening socket and a control channel, it serves
+// clients until it is told to stop (exit status 0), fails (1), or is told to quit at once (2).
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "device/cpu/cpu_device.h"
+#include "engine/engine.h"
+#include "engine/listener.h"
+#include "engine/log.h"
+#include "engine/process.h"
+#include "engine/settings.h"
+#include "engine/supervisor_link.h"
+#include "tensor/error.h"
+
+namespace tensile {
+
+namespace {
+
+constexpr int kQuitStatus = 2;
+// An orderly stop that takes longer than this is given up.
+constexpr std::chrono::seconds kStopPatience(5);
+
+// Handles settings and signals until the engine is to stop.
+void serve_until_stopped(Engine& engine, SupervisorLink& supervisor, const protocol::Descriptor& signals, Log& log) {
+    std::array<pollfd, 2> events = {pollfd{signals.get(), POLLIN, 0}, pollfd{supervisor.descriptor(), POLLIN, 0}};
+    while (true) {
+        poll(events.data(), events.size(), -1);
+        if (const int signal = next_signal(signals); signal == SIGQUIT) {
+            _exit(kQuitStatus);
+        } else if (signal != 0) {
+            return;
+        }
+        if (events[1].revents == 0) continue;
+        const std::optional<Settings> settings = supervisor.receive_settings();
+        if (!settings) {
+            log.warning("the supervisor has closed its channel to the tensile engine");
+            return;
+        }
+        engine.configure(*settings);
+    }
+}
+
+void run(const ProcessArguments& arguments, Log& log) {
+    die_with_supervisor(arguments.supervisor_pid);
+    prepare_process();
+    const protocol::Descriptor signals = open_signals();
+    SupervisorLink supervisor(arguments.control_descriptor);
+    const std::optional<Settings> settings = supervisor.receive_settings();
+    if (!settings) return;
+    require_supported_device(*settings);
+
+    Engine engine(std::make_unique<CpuDevice>(settings->threads), *settings, TENSILE_BUILD_ID, log);
+    {
+        const Listener listener(
+            arguments.listen_descriptor,
+            [&engine](protocol::Descriptor client) { engine.start_session(std::move(client)); }, log);
+        supervisor.report_ready(engine.device_name());
+        log.log("tensile engine is ready: " + engine.description());
+        serve_until_stopped(engine, supervisor, signals, log);
+    }
+    if (engine.stop(kStopPatience)) {
+        log.log("tensile engine is stopped");
+        return;
+    }
+    // A session does not end; its memory cannot be taken away under its feet.
+    log.warning("sessions of the tensile engine did not end in time");
+    _exit(EXIT_SUCCESS);
+}
+
+}  // namespace
+
+}  // namespace tensile
+
+int main(int argument_count, char** arguments) {
+    tensile::Log log(STDERR_FILENO);
+    try {
+        tensile::run(tensile::parse_arguments(argument_count, arguments), log);
+        return EXIT_SUCCESS;
+    } catch (const tensile::Error& error) {
+        log.error(error.message() + (error.detail().empty() ? "" : ": " + error.detail()));
+    } catch (const std::exception& failure) {
+        log.error(failure.what());
+    }
+    return EXIT_FAILURE;
+}
