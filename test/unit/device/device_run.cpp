@@ -1,0 +1,100 @@
+#include "unit/device/device_run.h"
+
+#include <algorithm>
+
+#include "tensor/error.h"
+
+namespace tensile::test {
+
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr auto kGuardByte = std::byte{0xA5};
+// Four of these are a NaN.
+constexpr auto kRubbishByte = std::byte{0xFF};
+
+std::size_t align(std::size_t bytes) {
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+}  // namespace
+
+DeviceRun::DeviceRun(Device& device, const Program& program, const LoweringOptions& options, StreamPriority priority)
+    : program_(program),
+      executable_(device.lower(program, options)),
+      stream_(device.create_stream(StreamClass::kCompute, priority)),
+      extents_(program.extents().size(), 0) {
+    std::size_t total = kAlignment + kGuard;
+    for (const LoweredTensor& tensor : lowered().tensors)
+        total += align(tensor.bytes) + kAlignment + kGuard;
+    memory_.assign(total, kGuardByte);
+    auto address = reinterpret_cast<std::uintptr_t>(memory_.data()) + kGuard;
+    for (const LoweredTensor& tensor : lowered().tensors) {
+        address = align(address);
+        auto* begin = reinterpret_cast<std::byte*>(address);
+        std::fill(begin, begin + tensor.bytes, kRubbishByte);
+        if (tensor.kind == LoweredKind::kConstant) {
+            const std::vector<std::byte>& data = program.value(tensor.value).data;
+            std::copy(data.begin(), data.end(), begin);
+        }
+        addresses_.push_back(begin);
+        address += tensor.bytes + kGuard;
+    }
+    for (const Value& value : program.values())
+        if (value.type.shape.is_bounded())
+            extents_[static_cast<std::size_t>(value.type.shape.extent_slot())] = value.type.shape.rows();
+    binding_ = executable_->bind(addresses_);
+}
+
+TensorView DeviceRun::view(ValueId id) {
+    const TensorType& type = program_.value(id).type;
+    const ValueId storage = program_.storage_of(id);
+    for (std::size_t i = 0; i < addresses_.size(); ++i) {
+        if (lowered().tensors[i].value != storage) continue;
+        const std::int64_t extent =
+            type.shape.is_bounded() ? extents_[static_cast<std::size_t>(type.shape.extent_slot())] : type.shape.rows();
+        return {addresses_[i], type, extent};
+    }
+    throw InternalError("value %" + std::to_string(id.index) + " has no lowered tensor");
+}
+
+TensorView DeviceRun::tensor(const std::string& name) {
+    for (const auto ids : {program_.inputs(), program_.variables()})
+        for (ValueId id : ids)
+            if (program_.value(id).name == name) return view(id);
+    throw InternalError("no input or variable \"" + name + "\"");
+}
+
+TensorView DeviceRun::output(const std::string& name) {
+    for (const NamedValue& output : program_.outputs())
+        if (output.name == name) return view(output.value);
+    throw InternalError("no output \"" + name + "\"");
+}
+
+void DeviceRun::set_extent(const std::string& name, std::int64_t extent) {
+    for (std::size_t i = 0; i < extents_.size(); ++i)
+        if (program_.extents()[i] == name) extents_[i] = extent;
+}
+
+LaunchStatus DeviceRun::run(const StopFlag* stop) {
+    const LaunchContext context{extents_, stop};
+    for (std::size_t op = 0; op < lowered().ops.size(); ++op)
+        if (stream_->launch(*binding_, static_cast<int>(op), context) == LaunchStatus::kStopped)
+            return LaunchStatus::kStopped;
+    return LaunchStatus::kCompleted;
+}
+
+std::vector<std::string> DeviceRun::damaged_guards() const {
+    const auto damaged = [](const std::byte* begin, const std::byte* end) {
+        return std::any_of(begin, end, [](std::byte byte) { return byte != kGuardByte; });
+    };
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < addresses_.size(); ++i) {
+        const std::byte* end = addresses_[i] + lowered().tensors[i].bytes;
+        if (damaged(end, end + kGuard) || damaged(addresses_[i] - kAlignment, addresses_[i]))
+            names.push_back(lowered().tensors[i].name);
+    }
+    return names;
+}
+
+}  // namespace tensile::test

@@ -1,0 +1,49 @@
+// Runs one program on a device without runtime or pool: each tensor in a buffer of its own between guard zones, filled
+// with NaN patterns before the first run, so that a kernel that writes outside its buffer or reads what nobody wrote is
+// seen.
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device/device.h"
+#include "graph/program.h"
+
+namespace tensile::test {
+
+class DeviceRun {
+  public:
+    DeviceRun(Device& device, const Program& program, const LoweringOptions& options = {},
+              StreamPriority priority = StreamPriority::kTraining);
+
+    Executable& executable() { return *executable_; }
+    const LoweredProgram& lowered() const { return executable_->lowered(); }
+    Stream& stream() { return *stream_; }
+
+    // The buffer of an input or variable.
+    TensorView tensor(const std::string& name);
+    // The buffer of an output, with the extent of the last run.
+    TensorView output(const std::string& name);
+    void set_extent(const std::string& name, std::int64_t extent);
+
+    // Runs all ops; stops at the first that does not complete.
+    LaunchStatus run(const StopFlag* stop = nullptr);
+    // Names of tensors whose guard zones have been written to.
+    std::vector<std::string> damaged_guards() const;
+
+  private:
+    static constexpr std::size_t kGuard = 256;
+    TensorView view(ValueId id);
+
+    const Program& program_;
+    std::unique_ptr<Executable> executable_;
+    std::unique_ptr<Stream> stream_;
+    std::unique_ptr<Binding> binding_;
+    std::vector<std::byte> memory_;
+    std::vector<std::byte*> addresses_;
+    std::vector<std::int64_t> extents_;
+};
+
+}  // namespace tensile::test
