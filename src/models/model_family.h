@@ -37,6 +37,7 @@ struct TrainingProgress {
     std::int64_t step = 0;
     std::int64_t steps = 0;
     double loss = 0;
+    std::int64_t rows_trained = 0;  // over all epochs so far; gives rows per second
 };
 
 struct RowCounts {
@@ -52,11 +53,27 @@ struct PredictionOutput {
     std::string type_name;  // natural SQL type of the label: "double precision", "boolean", "text", ...
 };
 
-// What a prediction fills for one batch: for each output in order a value a row, and for class outputs the code of the
-// likeliest class, whose text is labels[output][code].
+// What a prediction fills for one batch: for each output in order a value a row (the value of a regression, the
+// probability of the positive class of a binary output, the probability of the likeliest class of others), and for
+// class outputs the code of the likeliest class, whose text is labels[output][code].
 struct PredictionColumns {
     std::vector<std::vector<double>> values;
     std::vector<std::vector<std::int32_t>> classes;  // empty for regressions
+    // Asked for by setting keep_distributions: of multiclass outputs the probabilities of all classes, row-major
+    // [rows, classes]. An Evaluation needs them for log_loss.
+    bool keep_distributions = false;
+    std::vector<std::vector<float>> distributions;
+};
+
+// Judges predictions against rows that hold the targets, block by block. Rows whose target is NULL are skipped for that
+// target; a row that has none counts as discarded.
+class Evaluation {
+  public:
+    virtual ~Evaluation() = default;
+    // `predictions` are those of `rows`, in their order.
+    virtual void add(const PredictionColumns& predictions, const RawRows& rows) = 0;
+    virtual RowCounts row_counts() const = 0;
+    virtual std::vector<TaskMetric> metrics() const = 0;
 };
 
 // Training from the moment its rows are declared. Life: append_rows()*, finish_rows(), job() run by the runtime, then
@@ -105,9 +122,17 @@ class Predictor {
                         std::span<const TensorView> inputs) const = 0;
     // Appends `count` rows of the program's outputs to `columns`.
     virtual void decode(std::span<const TensorView> outputs, std::int64_t count, PredictionColumns& columns) const = 0;
-    // Metrics of predictions against rows that hold the targets (evaluate). Returns the counts of rows read and used.
-    virtual std::vector<TaskMetric> evaluate(const PredictionColumns& predictions, const RawRows& rows,
-                                             std::span<const ColumnDescription> columns, RowCounts& counts) const = 0;
+    // Starts judging predictions of rows with these columns (tensile.evaluate); throws Error 42703 when a target is
+    // missing, 42804 when it has another type.
+    virtual std::unique_ptr<Evaluation> evaluation(std::span<const ColumnDescription> columns) const = 0;
+    // The same for rows that come in one block. Returns the metrics and sets the counts of rows read and used.
+    std::vector<TaskMetric> evaluate(const PredictionColumns& predictions, const RawRows& rows,
+                                     std::span<const ColumnDescription> columns, RowCounts& counts) const {
+        const std::unique_ptr<Evaluation> judged = evaluation(columns);
+        judged->add(predictions, rows);
+        counts = judged->row_counts();
+        return judged->metrics();
+    }
 };
 
 struct TrainingRequest {

@@ -1,0 +1,26 @@
+// The list of model families; see model_family.h.
+#include <algorithm>
+#include <array>
+
+#include "models/mlp/mlp_family.h"
+#include "models/model_family.h"
+#include "tensor/error.h"
+
+namespace tensile {
+
+std::span<const ModelFamily* const> all_families() {
+    static const std::array<const ModelFamily*, 1> families = {&mlp_family()};
+    return families;
+}
+
+const ModelFamily& family_named(std::string_view name) {
+    std::string names;
+    for (const ModelFamily* family : all_families()) {
+        if (family->name() == name) return *family;
+        names += (names.empty() ? "\"" : ", \"") + std::string(family->name()) + "\"";
+    }
+    throw Error(sqlstate::kInvalidParameterValue, "unrecognized method \"" + std::string(name) + "\"", {},
+                "Available methods: " + names + ".");
+}
+
+}  // namespace tensile
