@@ -32,7 +32,6 @@ CREATE TABLE tensile_store.version (
     created timestamptz NOT NULL,
     CONSTRAINT version_model_number_key UNIQUE (model, number)
 );
-ALTER TABLE tensile_store.version ALTER COLUMN manifest SET STORAGE EXTENDED;
 
 -- Weights in parts of at most 1 MB, stored as they are: floating-point numbers do not compress.
 CREATE TABLE tensile_store.weight (
@@ -110,7 +109,7 @@ WHERE pg_catalog.has_type_privilege(t.oid, 'USAGE');
 COMMENT ON VIEW tensile.models IS 'models that the current user may use, at their current version';
 
 CREATE VIEW tensile.training_log WITH (security_barrier) AS
-SELECT m.name,
+SELECT m.name AS model,
        v.number AS version,
        l.epoch,
        l.task,
