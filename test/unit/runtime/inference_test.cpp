@@ -12,6 +12,7 @@
 #include "tensor/error.h"
 #include "tensor/random.h"
 #include "unit/runtime/linear_job.h"
+#include "unit/runtime/linear_model.h"
 
 namespace tensile {
 namespace {
@@ -20,31 +21,7 @@ using namespace std::chrono_literals;
 using testing::FakeDevice;
 
 constexpr std::uint64_t kMegabyte = 1 << 20;
-constexpr std::int64_t kFeatures = 6;
-
-// The forward part of the linear job as a stored model.
-class LinearModel final : public StoredModel {
-  public:
-    explicit LinearModel(std::uint64_t padding = 0) {
-        const Program forward = linear_forward_program(1, kFeatures);
-        for (const ValueId id : forward.variables()) {
-            variables_.push_back({forward.value(id).name, forward.value(id).type, {}, true, {}});
-            offsets_.push_back(bytes_);
-            bytes_ += (forward.value(id).type.bytes() + 63) / 64 * 64;
-        }
-        bytes_ += padding;
-    }
-    std::string label() const override { return "linear"; }
-    std::span<const Variable> variables() const override { return variables_; }
-    std::span<const std::uint64_t> weight_offsets() const override { return offsets_; }
-    std::uint64_t weight_bytes() const override { return bytes_; }
-    Program program(std::int64_t capacity) const override { return linear_forward_program(capacity, kFeatures); }
-
-  private:
-    std::vector<Variable> variables_;
-    std::vector<std::uint64_t> offsets_;
-    std::uint64_t bytes_ = 0;
-};
+constexpr std::int64_t kFeatures = LinearModel::kFeatures;
 
 ModelKey key(int model) {
     ModelKey made{};
@@ -54,7 +31,8 @@ ModelKey key(int model) {
 
 std::vector<std::byte> weights(std::uint64_t seed, std::uint64_t bytes) {
     std::vector<std::byte> content(bytes);
-    for (std::uint64_t i = 0; i < bytes / sizeof(float); ++i) {
+    // Enough for the network; what follows is padding.
+    for (std::uint64_t i = 0; i < std::min<std::uint64_t>(bytes / sizeof(float), 200); ++i) {
         const auto value = static_cast<float>(random_normal(seed, 0, i));
         std::memcpy(content.data() + i * sizeof(float), &value, sizeof value);
     }
