@@ -38,10 +38,10 @@ configure:
 	@mkdir -p $(PGXS_BUILD)/src/pg
 
 engine: configure ## Build only the engine
-	cmake --build $(CORE) --parallel $(JOBS) --target tensile-engine tensile_client tensile_protocol tensile_tensor
+	cmake --build $(CORE) --parallel $(JOBS) --target tensile-engine tensile_client tensile_protocol
 
 extension: configure ## Build only tensile.so and the install script
-	cmake --build $(CORE) --parallel $(JOBS) --target tensile_client tensile_protocol tensile_tensor
+	cmake --build $(CORE) --parallel $(JOBS) --target tensile_client tensile_protocol
 	+$(PGXS_MAKE) -j$(JOBS) all
 
 install: all ## Install extension and engine into the server of PG_CONFIG (honours DESTDIR)

@@ -17,8 +17,7 @@ REGRESS_OPTS = --inputdir=$(ROOT) --outputdir=$(CURDIR)
 
 # PGXS links with the C compiler, so the C++ library is named. Only what has C linkage in src/pg is exported (PostgreSQL 15 does not
 # mark the functions it looks up, so hiding at compile time would lose them).
-ARCHIVES = $(wildcard $(CORE)/src/client/libtensile_client.a $(CORE)/src/protocol/libtensile_protocol.a \
-	$(CORE)/src/tensor/libtensile_tensor.a)
+ARCHIVES = $(CORE)/src/client/libtensile_client.a $(CORE)/src/protocol/libtensile_protocol.a
 SHLIB_LINK = $(ARCHIVES) -Wl,--exclude-libs,ALL -Wl,--version-script=$(ROOT)/scripts/exports.map -lstdc++ -lcrypto
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
