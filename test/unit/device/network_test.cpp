@@ -10,7 +10,6 @@
 #include "graph/interpreter.h"
 #include "unit/device/device_run.h"
 #include "unit/device/layered_network.h"
-#include "unit/device/network_content.h"
 
 namespace tensile::test {
 

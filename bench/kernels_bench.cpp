@@ -1,0 +1,132 @@
+// The training step of a three-layer network on the CPU device with one and with two threads, beside its bare matrix
+// products (the same oneDNN primitives over the whole batch, one after another, on one thread), and prediction.
+//
+// Floor of a step: three products of 2 B K N flops a layer (forward, both gradients; the first layer needs no gradient
+// of its input), and 28 bytes of memory traffic a parameter for Adam.
+#include <benchmark/benchmark.h>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "../test/unit/device/layered_network.h"
+#include "device/cpu/cpu_device.h"
+#include "device/cpu/onednn_matmul.h"
+
+namespace {
+
+using tensile::CpuDevice;
+using tensile::test::NetworkShape;
+
+// A program with a buffer for each of its tensors.
+class BoundProgram {
+  public:
+    BoundProgram(CpuDevice& device, tensile::Program program, const tensile::LoweringOptions& options)
+        : program_(std::move(program)),
+          executable_(device.lower(program_, options)),
+          stream_(device.create_stream(tensile::StreamClass::kCompute, tensile::StreamPriority::kTraining)),
+          extents_(program_.extents().size()) {
+        constexpr std::size_t kAlignment = 64;
+        std::size_t total = kAlignment;
+        for (const tensile::LoweredTensor& tensor : executable_->lowered().tensors)
+            total += (tensor.bytes + kAlignment - 1) / kAlignment * kAlignment;
+        memory_.resize(total);
+        auto address = (reinterpret_cast<std::uintptr_t>(memory_.data()) + kAlignment - 1) / kAlignment * kAlignment;
+        std::vector<std::byte*> addresses;
+        for (const tensile::LoweredTensor& tensor : executable_->lowered().tensors) {
+            auto* begin = reinterpret_cast<std::byte*>(address);
+            addresses.push_back(begin);
+            address += (tensor.bytes + kAlignment - 1) / kAlignment * kAlignment;
+            if (!tensor.value.valid()) continue;
+            const tensile::Value& value = program_.value(tensor.value);
+            if (tensor.kind == tensile::LoweredKind::kConstant) std::copy(value.data.begin(), value.data.end(), begin);
+            if (tensor.kind == tensile::LoweredKind::kInput || tensor.kind == tensile::LoweredKind::kVariable)
+                tensile::test::fill_network_tensor(value.name, tensile::TensorView{begin, value.type, 0},
+                                                   value.type.shape.rows());
+            if (value.type.shape.is_bounded())
+                extents_[static_cast<std::size_t>(value.type.shape.extent_slot())] = value.type.shape.rows();
+        }
+        binding_ = executable_->bind(addresses);
+    }
+
+    void run() {
+        for (std::size_t op = 0; op < executable_->lowered().ops.size(); ++op)
+            stream_->launch(*binding_, static_cast<int>(op), {extents_, nullptr});
+    }
+
+  private:
+    tensile::Program program_;
+    std::unique_ptr<tensile::Executable> executable_;
+    std::unique_ptr<tensile::Stream> stream_;
+    std::vector<std::byte> memory_;
+    std::vector<std::int64_t> extents_;
+    std::unique_ptr<tensile::Binding> binding_;
+};
+
+// Arguments: batch, hidden, threads.
+NetworkShape shape_of(const benchmark::State& state) {
+    return {.batch = state.range(0), .features = state.range(1), .hidden = state.range(1)};
+}
+
+void training_step(benchmark::State& state) {
+    CpuDevice device(static_cast<int>(state.range(2)));
+    BoundProgram program(device, tensile::test::training_program(shape_of(state)), {});
+    for (auto _ : state)
+        program.run();
+    state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void bare_products(benchmark::State& state) {
+    const NetworkShape shape = shape_of(state);
+    const tensile::OnednnLibrary onednn;
+    std::vector<tensile::OnednnMatmul> products;
+    const auto add = [&](std::int64_t rows, std::int64_t inner, std::int64_t columns, bool transpose_b) {
+        products.emplace_back(onednn, tensile::MatmulShape{rows, inner, columns, transpose_b, false});
+    };
+    const std::int64_t widths[] = {shape.features, shape.hidden, shape.hidden, shape.outputs};
+    for (int layer = 0; layer < 3; ++layer) {
+        add(shape.batch, widths[layer], widths[layer + 1], false);
+        if (layer > 0) add(shape.batch, widths[layer + 1], widths[layer], true);
+        add(widths[layer], shape.batch, widths[layer + 1], false);
+    }
+    std::size_t scratch_bytes = 64;
+    std::vector<tensile::OnednnMatmul::Call> calls;
+    for (const tensile::OnednnMatmul& product : products) {
+        scratch_bytes = std::max(scratch_bytes, product.scratch_bytes());
+        calls.push_back(product.make_call());
+    }
+    const auto largest = static_cast<std::size_t>(std::max(shape.batch, shape.hidden) * shape.hidden);
+    std::vector<float> a(largest, 0.5F);
+    std::vector<float> b(largest, 0.25F);
+    std::vector<float> y(largest);
+    std::vector<std::byte> scratch(scratch_bytes);
+    for (auto _ : state)
+        for (std::size_t i = 0; i < products.size(); ++i)
+            products[i].run(calls[i], a.data(), b.data(), y.data(), scratch.data());
+    state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void prediction(benchmark::State& state) {
+    CpuDevice device(static_cast<int>(state.range(2)));
+    BoundProgram program(device, tensile::test::prediction_program(shape_of(state)), {.batch_invariant = true});
+    for (auto _ : state)
+        program.run();
+    state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+
+void sizes(benchmark::internal::Benchmark* bench, const std::vector<std::int64_t>& batches,
+           const std::vector<std::int64_t>& threads) {
+    bench->ArgNames({"batch", "hidden", "threads"})->Unit(benchmark::kMicrosecond)->UseRealTime()->MinTime(0.3);
+    for (std::int64_t batch : batches)
+        for (std::int64_t hidden : {256, 512})
+            for (std::int64_t count : threads)
+                bench->Args({batch, hidden, count});
+}
+
+BENCHMARK(bare_products)->Apply([](auto* bench) { sizes(bench, {256, 4096}, {1}); });
+BENCHMARK(training_step)->Apply([](auto* bench) { sizes(bench, {256, 4096}, {1, 2}); });
+BENCHMARK(prediction)->Apply([](auto* bench) { sizes(bench, {1, 4096}, {1, 2}); });
+
+}  // namespace
+
+BENCHMARK_MAIN();
