@@ -1,0 +1,151 @@
+// Monitoring views as another session sees them.
+#include "engine/monitor.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "unit/engine/test_engine.h"
+
+namespace tensile::test {
+namespace {
+
+std::size_t column_of(const client::MonitorTable& table, std::string_view name) {
+    const auto found = std::find(table.columns.begin(), table.columns.end(), name);
+    EXPECT_NE(found, table.columns.end()) << name;
+    return static_cast<std::size_t>(found - table.columns.begin());
+}
+
+std::string cell(const client::MonitorTable& table, std::size_t row, std::string_view column) {
+    return table.rows.at(row).at(column_of(table, column)).value_or("NULL");
+}
+
+TEST(Monitor, EngineIsOneRow) {
+    TestEngine engine;
+    const auto connection = engine.connect();
+    const client::MonitorTable table = monitor(*connection, "engine");
+    ASSERT_EQ(table.rows.size(), 1U);
+    EXPECT_EQ(cell(table, 0, "device"), "cpu");
+    EXPECT_EQ(cell(table, 0, "pool_size"), std::to_string(small_settings().pool_size));
+    EXPECT_EQ(cell(table, 0, "host_limit"), std::to_string(small_settings().host_memory));
+    EXPECT_EQ(cell(table, 0, "threads"), "2");
+    EXPECT_EQ(cell(table, 0, "sessions"), "1");
+    EXPECT_EQ(cell(table, 0, "build_id"), kBuildId);
+    EXPECT_EQ(cell(table, 0, "engine_pid"), std::to_string(getpid()));
+}
+
+TEST(Monitor, MethodsListEveryOptionWithItsRange) {
+    TestEngine engine;
+    const auto connection = engine.connect();
+    const client::MonitorTable table = monitor(*connection, "methods");
+    bool found_method = false;
+    bool found_option = false;
+    for (std::size_t row = 0; row < table.rows.size(); ++row) {
+        if (cell(table, row, "method") != "mlp") continue;
+        if (cell(table, row, "option") == "NULL") found_method = true;
+        if (cell(table, row, "option") != "epochs") continue;
+        found_option = true;
+        EXPECT_EQ(cell(table, row, "type"), "integer");
+        EXPECT_EQ(cell(table, row, "minimum"), "1");
+        EXPECT_NE(cell(table, row, "help"), "");
+    }
+    EXPECT_TRUE(found_method);
+    EXPECT_TRUE(found_option);
+}
+
+TEST(Monitor, ATrainingIsSeenByOtherSessions) {
+    TestEngine engine;
+    const auto trainer = engine.connect("trainer");
+    const BlockBuilder rows = example_rows(1000);
+    begin_training(*trainer, rows, kManyEpochs);
+    const auto watcher = engine.connect("watcher");
+    const client::MonitorTable reading = monitor(*watcher, "progress");
+    ASSERT_EQ(reading.rows.size(), 1U);
+    EXPECT_EQ(cell(reading, 0, "phase"), "reading");
+    EXPECT_EQ(cell(reading, 0, "loss"), "NULL");
+    append(*trainer, rows);
+    client::request_run(*trainer);
+    client::send_all(*trainer);
+
+    EXPECT_TRUE(eventually([&] {
+        const client::MonitorTable progress = monitor(*watcher, "progress");
+        return progress.rows.size() == 1 && cell(progress, 0, "phase") == "training" &&
+               cell(progress, 0, "loss") != "NULL";
+    }));
+    const client::MonitorTable progress = monitor(*watcher, "progress");
+    EXPECT_EQ(cell(progress, 0, "model"), "example");
+    EXPECT_EQ(cell(progress, 0, "method"), "mlp");
+    EXPECT_EQ(cell(progress, 0, "epochs"), "100000");
+    EXPECT_EQ(cell(progress, 0, "session"), "1");
+
+    const client::MonitorTable pool = monitor(*watcher, "pool");
+    ASSERT_EQ(pool.rows.size(), 1U);
+    EXPECT_EQ(cell(pool, 0, "purpose"), "train");
+    EXPECT_EQ(cell(pool, 0, "label"), "example");
+    EXPECT_EQ(cell(pool, 0, "state"), "granted");
+    EXPECT_EQ(cell(pool, 0, "bytes"), std::to_string(engine.resources().pool.summary().used));
+
+    const client::MonitorTable tensors = monitor(*watcher, "tensors");
+    EXPECT_GT(tensors.rows.size(), 10U);
+    const std::uint64_t extent = std::stoull(cell(pool, 0, "bytes"));
+    for (std::size_t row = 0; row < tensors.rows.size(); ++row) {
+        EXPECT_EQ(cell(tensors, row, "job"), "example");
+        EXPECT_LE(std::stoull(cell(tensors, row, "offset")) + std::stoull(cell(tensors, row, "bytes")), extent);
+    }
+}
+
+TEST(Monitor, AfterTrainingNothingIsLeft) {
+    TestEngine engine;
+    const auto connection = engine.connect();
+    train_example(*connection);
+    EXPECT_TRUE(eventually([&] { return monitor(*connection, "progress").rows.empty(); }));
+    EXPECT_TRUE(monitor(*connection, "tensors").rows.empty());
+    EXPECT_TRUE(monitor(*connection, "pool").rows.empty());
+}
+
+TEST(Monitor, ALoadedModelIsSharedByAllSessions) {
+    TestEngine engine;
+    const auto connection = engine.connect();
+    load(*connection, train_example(*connection));
+    const client::MonitorTable pool = monitor(*connection, "pool");
+    ASSERT_EQ(pool.rows.size(), 1U);
+    EXPECT_EQ(cell(pool, 0, "session"), "0");
+    EXPECT_EQ(cell(pool, 0, "pid"), "NULL");
+    EXPECT_EQ(cell(pool, 0, "purpose"), "model");
+}
+
+TEST(Monitor, ManyRowsTakeManyPackets) {
+    TestEngine engine;
+    std::vector<std::unique_ptr<client::Connection>> trainers;
+    for (int i = 0; i < 3; ++i) {
+        trainers.push_back(engine.connect());
+        const BlockBuilder rows = example_rows(200);
+        begin_training(*trainers.back(), rows, R"({"epochs": 100000, "patience": 0, "validation": 0,
+            "hidden": [8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8]})");
+        append(*trainers.back(), rows);
+        client::request_run(*trainers.back());
+        client::send_all(*trainers.back());
+    }
+    const auto watcher = engine.connect();
+    EXPECT_TRUE(eventually([&] { return engine.resources().pool.summary().granted == 3; }));
+    int packets = 0;
+    client::MonitorTable table;
+    client::request_monitor(*watcher, "tensors");
+    client::send_all(*watcher);
+    while (true) {
+        ++packets;
+        if (!client::append_monitor_rows(client::receive(*watcher), table)) break;
+    }
+    EXPECT_GT(packets, 1);
+    EXPECT_EQ(monitor(*watcher, "engine").rows.size(), 1U);
+}
+
+TEST(Monitor, AnUnknownViewIsAnErrorAndTheSessionGoesOn) {
+    TestEngine engine;
+    const auto connection = engine.connect();
+    EXPECT_EQ(sqlstate_of([&] { monitor(*connection, "pools"); }), sqlstate::kInvalidParameterValue);
+    EXPECT_EQ(monitor(*connection, "engine").rows.size(), 1U);
+}
+
+}  // namespace
+}  // namespace tensile::test
