@@ -11,6 +11,8 @@ namespace {
 
 // Expected bytes of a text value: decides how many rows a block with text columns is laid out for.
 constexpr std::size_t kExpectedTextBytes = 16;
+// Longer texts are neither categories nor anything else that a model could use.
+constexpr std::size_t kMaxTextBytes = 64 * 1024;
 
 // Layout of the writer's columns for `capacity` rows. The only function here that uses C++ containers, so it must not
 // ereport; a false return means out of memory.
@@ -75,37 +77,42 @@ inline void append_fixed(BlockWriter& writer, const ColumnRun& run, const Datum*
     }
 }
 
-// False: the heap is full.
-bool append_text(BlockWriter& writer, int index, Datum value) {
+// What became of a row.
+enum class Append : std::uint8_t {
+    kTaken,
+    kFull,
+    kWidened,  // the width of an array column became known by it: the block needs another layout
+};
+
+Append append_text(BlockWriter& writer, int index, Datum value) {
     ColumnConverter& column = writer.converters.columns[index];
     const TextValue text = text_value(column, value);
+    if (unlikely(text.length > kMaxTextBytes))
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("value of column \"%s\" is too long for a model", column.name),
+                        errdetail("It has %zu bytes; the limit is %zu.", text.length, kMaxTextBytes),
+                        errhint("Leave the column out of the query, or shorten its values.")));
     if (unlikely(text.length > writer.heap_capacity - writer.heap_used)) {
-        if (text.length > writer.heap_capacity)
-            ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                            errmsg("value of column \"%s\" is too long for a model", column.name),
-                            errdetail("It has %zu bytes; the limit is %zu.", text.length, writer.heap_capacity),
-                            errhint("Leave the column out of the query, or shorten its values.")));
         if (writer.rows == 0)
             ereport(ERROR,
                     (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the texts of one row are too long for a model"),
                      errdetail("The limit is %zu bytes a row.", writer.heap_capacity)));
-        return false;
+        return Append::kFull;
     }
     auto* references = reinterpret_cast<protocol::TextReference*>(writer.targets[index].values);
     references[writer.rows] = {static_cast<std::uint32_t>(writer.heap_used), static_cast<std::uint32_t>(text.length)};
     std::memcpy(writer.heap + writer.heap_used, text.data, text.length);
     writer.heap_used += text.length;
-    return true;
+    return Append::kTaken;
 }
 
-// False: the width of the column became known by this value, so the block needs another layout.
-bool append_block(BlockWriter& writer, int index, Datum value) {
+Append append_block(BlockWriter& writer, int index, Datum value) {
     ColumnConverter& column = writer.converters.columns[index];
     const BlockValue block = block_value(column, value);
     if (unlikely(block.width != column.width)) {
         if (column.width == 0) {
             column.width = block.width;
-            return false;
+            return Append::kWidened;
         }
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
                         errmsg("array in column \"%s\" has %u elements, earlier ones have %u", column.name, block.width,
@@ -116,7 +123,7 @@ bool append_block(BlockWriter& writer, int index, Datum value) {
         reinterpret_cast<float*>(writer.targets[index].values) + static_cast<std::size_t>(writer.rows) * block.width;
     if (!block.is_double) {
         std::memcpy(out, block.elements, sizeof(float) * block.width);
-        return true;
+        return Append::kTaken;
     }
     const auto* elements = static_cast<const double*>(block.elements);
     for (std::uint32_t i = 0; i < block.width; ++i) {
@@ -126,40 +133,40 @@ bool append_block(BlockWriter& writer, int index, Datum value) {
                             errmsg("element %u of an array in column \"%s\" is out of range for type real", i + 1,
                                    column.name)));
     }
-    return true;
+    return Append::kTaken;
 }
 
-bool append_run(BlockWriter& writer, const ColumnRun& run, const Datum* values, const bool* nulls) {
+Append append_run(BlockWriter& writer, const ColumnRun& run, const Datum* values, const bool* nulls) {
     switch (run.source) {
     case SourceType::kInt2:
         append_fixed<std::int32_t>(writer, run, values, nulls, [](int, Datum v) { return DatumGetInt16(v); });
-        return true;
+        return Append::kTaken;
     case SourceType::kInt4:
         append_fixed<std::int32_t>(writer, run, values, nulls, [](int, Datum v) { return DatumGetInt32(v); });
-        return true;
+        return Append::kTaken;
     case SourceType::kInt8:
     case SourceType::kTimestamp:
         append_fixed<std::int64_t>(writer, run, values, nulls, [](int, Datum v) { return DatumGetInt64(v); });
-        return true;
+        return Append::kTaken;
     case SourceType::kFloat4:
         append_fixed<float>(writer, run, values, nulls, [](int, Datum v) { return DatumGetFloat4(v); });
-        return true;
+        return Append::kTaken;
     case SourceType::kFloat8:
         append_fixed<double>(writer, run, values, nulls, [](int, Datum v) { return DatumGetFloat8(v); });
-        return true;
+        return Append::kTaken;
     case SourceType::kNumeric:
         append_fixed<double>(writer, run, values, nulls, [](int, Datum v) {
             return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, v));
         });
-        return true;
+        return Append::kTaken;
     case SourceType::kBool:
         append_fixed<std::uint8_t>(writer, run, values, nulls, [](int, Datum v) { return DatumGetBool(v) ? 1 : 0; });
-        return true;
+        return Append::kTaken;
     case SourceType::kDate:
         append_fixed<std::int64_t>(writer, run, values, nulls, [&writer](int i, Datum v) {
             return date_to_microseconds(writer.converters.columns[i], DatumGetDateADT(v));
         });
-        return true;
+        return Append::kTaken;
     case SourceType::kText:
     case SourceType::kBlankPaddedText:
     case SourceType::kName:
@@ -167,31 +174,89 @@ bool append_run(BlockWriter& writer, const ColumnRun& run, const Datum* values, 
         for (int i = run.begin; i < run.end; ++i) {
             if (nulls[i + run.shift]) {
                 set_null(writer, i);
-            } else if (!append_text(writer, i, values[i + run.shift])) {
-                return false;
+            } else if (const Append result = append_text(writer, i, values[i + run.shift]); result != Append::kTaken) {
+                return result;
             }
         }
-        return true;
+        return Append::kTaken;
     case SourceType::kFloat4Array:
     case SourceType::kFloat8Array:
     case SourceType::kVector:
         for (int i = run.begin; i < run.end; ++i) {
             if (nulls[i + run.shift]) {
                 set_null(writer, i);
-            } else if (!append_block(writer, i, values[i + run.shift])) {
-                return false;
+            } else if (const Append result = append_block(writer, i, values[i + run.shift]); result != Append::kTaken) {
+                return result;
             }
         }
-        return true;
+        return Append::kTaken;
     }
-    return true;
+    return Append::kTaken;
 }
 
-bool append_runs(BlockWriter& writer, const Datum* values, const bool* nulls) {
+Append append_runs(BlockWriter& writer, const Datum* values, const bool* nulls) {
     for (int i = 0; i < writer.run_count; ++i) {
-        if (!append_run(writer, writer.runs[i], values, nulls)) return false;
+        const Append result = append_run(writer, writer.runs[i], values, nulls);
+        if (result != Append::kTaken) return result;
     }
-    return true;
+    return Append::kTaken;
+}
+
+// Converts one row; what the conversions allocate is freed.
+Append convert_row(BlockWriter& writer, const Datum* values, const bool* nulls) {
+    const std::size_t heap_before = writer.heap_used;
+    Append result = Append::kTaken;
+    if (writer.converters.needs_scratch) {
+        MemoryContext caller = MemoryContextSwitchTo(writer.scratch);
+        result = append_runs(writer, values, nulls);
+        MemoryContextSwitchTo(caller);
+        MemoryContextReset(writer.scratch);
+    } else {
+        result = append_runs(writer, values, nulls);
+    }
+    if (unlikely(result != Append::kTaken)) writer.heap_used = heap_before;
+    return result;
+}
+
+// Lays the begun block out anew for the widths that are known by now, its rows kept. False: they no longer fit.
+bool widen_block(BlockWriter& writer) {
+    const std::uint32_t rows = writer.rows;
+    const std::size_t heap_used = writer.heap_used;
+    const std::size_t old_bytes = writer.heap_offset + heap_used;
+    const auto column_count = static_cast<std::size_t>(writer.converters.count);
+    auto* old_block = static_cast<std::byte*>(palloc(old_bytes));
+    auto* old_headers = static_cast<protocol::ColumnHeader*>(palloc(sizeof(protocol::ColumnHeader) * column_count));
+    auto* old_targets = static_cast<BlockColumn*>(palloc(sizeof(BlockColumn) * column_count));
+    std::memcpy(old_block, writer.block, old_bytes);
+    std::memcpy(old_headers, writer.headers, sizeof(protocol::ColumnHeader) * column_count);
+    std::memcpy(old_targets, writer.targets, sizeof(BlockColumn) * column_count);
+    const std::byte* old_heap = old_block + writer.heap_offset;
+
+    begin_block(writer, {writer.block, writer.block_bytes});
+    const bool fits = rows <= writer.capacity && heap_used <= writer.heap_capacity;
+    for (std::size_t i = 0; fits && i < column_count; ++i) {
+        const protocol::ColumnHeader& header = writer.headers[i];
+        const bool widened = header.width != old_headers[i].width;  // NULL in every row so far
+        const std::size_t bytes = rows * protocol::bytes_per_row(header.type, header.width);
+        if (widened) {
+            std::memset(writer.targets[i].values, 0, bytes);
+        } else {
+            std::memcpy(writer.targets[i].values, old_block + old_headers[i].values_offset, bytes);
+        }
+        writer.targets[i].has_nulls = old_targets[i].has_nulls;
+        if (!old_targets[i].has_nulls) continue;
+        std::memset(writer.targets[i].nulls, 0, writer.capacity);
+        std::memcpy(writer.targets[i].nulls, old_block + old_headers[i].nulls_offset, rows);
+    }
+    if (fits) {
+        std::memcpy(writer.heap, old_heap, heap_used);
+        writer.heap_used = heap_used;
+        writer.rows = rows;
+    }
+    pfree(old_block);
+    pfree(old_headers);
+    pfree(old_targets);
+    return fits;
 }
 
 }  // namespace
@@ -236,6 +301,7 @@ void begin_block(BlockWriter& writer, std::span<std::byte> buffer) {
     writer.capacity = static_cast<std::uint32_t>(capacity);
     lay_out_block(writer, writer.capacity);
     writer.block = buffer.data();
+    writer.block_bytes = buffer.size();
     writer.rows = 0;
     writer.heap = reinterpret_cast<char*>(buffer.data()) + writer.heap_offset;
     writer.heap_capacity = buffer.size() - writer.heap_offset;
@@ -255,20 +321,15 @@ void restart_block(BlockWriter& writer) {
 
 bool append_row(BlockWriter& writer, const Datum* values, const bool* nulls) {
     if (unlikely(writer.rows == writer.capacity)) return false;
-    const std::size_t heap_before = writer.heap_used;
-    bool taken = false;
-    if (writer.converters.needs_scratch) {
-        MemoryContext caller = MemoryContextSwitchTo(writer.scratch);
-        taken = append_runs(writer, values, nulls);
-        MemoryContextSwitchTo(caller);
-        MemoryContextReset(writer.scratch);
-    } else {
-        taken = append_runs(writer, values, nulls);
+    Append result = convert_row(writer, values, nulls);
+    while (unlikely(result == Append::kWidened)) {
+        if (!widen_block(writer))
+            ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                            errmsg("too many rows begin with NULL in an array column"),
+                            errhint("Order the query so that a row with a value comes early.")));
+        result = writer.rows < writer.capacity ? convert_row(writer, values, nulls) : Append::kFull;
     }
-    if (unlikely(!taken)) {
-        writer.heap_used = heap_before;
-        return false;
-    }
+    if (unlikely(result == Append::kFull)) return false;
     ++writer.rows;
     return true;
 }

@@ -35,6 +35,7 @@ struct BlockWriter {
     BlockColumn* targets;
     protocol::ColumnHeader* headers;
     std::byte* block;
+    std::size_t block_bytes;
     std::uint32_t row_limit;
     std::uint32_t capacity;
     std::uint32_t rows;
@@ -53,8 +54,8 @@ void begin_block(BlockWriter& writer, std::span<std::byte> buffer);
 // Empties the block that was begun last, which keeps its layout.
 void restart_block(BlockWriter& writer);
 
-// Appends a row, values and nulls by attribute. False: the row was not taken because the block is full (or, for the
-// first value of an array column, its layout is no longer right); finish the block, begin another, append again.
+// Appends a row, values and nulls by attribute. False: the row was not taken because the block is full; finish the
+// block, begin another, append again. The width of an array column is that of its first value.
 bool append_row(BlockWriter& writer, const Datum* values, const bool* nulls);
 
 // Completes the headers and returns the bytes in use.

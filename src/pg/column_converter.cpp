@@ -48,7 +48,7 @@ const char* choose_by_type(ColumnConverter& column, Oid base_type) {
         column.role = role;
         column.needs_scratch = needs_scratch;
         column.width = element == ElementType::kBlockF32 ? 0 : 1;
-        return nullptr;
+        return static_cast<const char*>(nullptr);
     };
     switch (base_type) {
     case INT2OID:
@@ -97,7 +97,11 @@ const char* choose_by_type(ColumnConverter& column, Oid base_type) {
         column.enum_labels = make_label_cache();
         return accept(SourceType::kEnum, ElementType::kText, ColumnRole::kText);
     }
-    if (is_pgvector(base_type)) return accept(SourceType::kVector, ElementType::kBlockF32, ColumnRole::kBlock, true);
+    if (is_pgvector(base_type)) {
+        accept(SourceType::kVector, ElementType::kBlockF32, ColumnRole::kBlock, true);
+        if (column.type_modifier > 0) column.width = static_cast<std::uint32_t>(column.type_modifier);
+        return nullptr;
+    }
     if (OidIsValid(get_element_type(base_type)))
         return "Of arrays, real[] and double precision[] are blocks of numbers: cast it to one of them.";
     return "Leave it out, or cast it to a number, boolean, text, date, timestamp or real[].";

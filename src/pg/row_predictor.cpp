@@ -17,7 +17,7 @@ namespace tensile {
 namespace {
 
 constexpr std::size_t kBlockAlignment = 64;
-constexpr std::size_t kTextRoom = 64 * 1024;  // of one row
+constexpr std::size_t kTextRoom = 512 * 1024;  // of one row
 // Larger blocks go as a segment: a packet holds no more, and it has a frame of its own.
 constexpr std::size_t kInlineLimit = client::kMaxInlineRows - 4096;
 
@@ -85,12 +85,15 @@ void bind_row_type(RowPredictor& predictor, HeapTupleHeader row) {
     MemoryContextSwitchTo(caller);
 }
 
-// Begins the block of one row, in a buffer that is large enough for the widths known by now.
+// Begins the block of one row, in a buffer that is large enough whatever widths its arrays turn out to have.
 void begin_row(RowPredictor& predictor) {
-    const std::size_t bytes = block_size(*predictor.writer, 1, kTextRoom) + kBlockAlignment;
+    std::size_t bytes = block_size(*predictor.writer, 1, kTextRoom) + kBlockAlignment;
+    for (int i = 0; i < predictor.writer->converters.count; ++i) {
+        if (predictor.writer->converters.columns[i].width == 0) bytes += protocol::kMaxBlockWidth * sizeof(float);
+    }
     if (predictor.buffer == nullptr || bytes > predictor.buffer_bytes) {
         if (predictor.buffer != nullptr) pfree(predictor.buffer);
-        predictor.buffer = static_cast<std::byte*>(MemoryContextAllocZero(predictor.row_context, bytes));
+        predictor.buffer = static_cast<std::byte*>(MemoryContextAllocHuge(predictor.row_context, bytes));
         predictor.buffer_bytes = bytes;
     }
     auto* aligned = reinterpret_cast<std::byte*>(TYPEALIGN(kBlockAlignment, predictor.buffer));

@@ -166,14 +166,15 @@ void store(const TrainingArguments& arguments, const TrainingStream& stream) {
     store_version(version);
 }
 
-void emit_result(FunctionCallInfo fcinfo, const client::TrainedModel& model) {
+void emit_result(FunctionCallInfo fcinfo, const client::TrainedModel& model, double seconds_reading) {
     for (const client::Metric& metric : model.metrics)
         emit_metric(fcinfo, from_utf8(metric.task.c_str()), from_utf8(metric.name.c_str()), metric.value);
     emit_metric(fcinfo, nullptr, "rows_read", static_cast<double>(model.rows_read));
     emit_metric(fcinfo, nullptr, "rows_used", static_cast<double>(model.rows_used));
     emit_metric(fcinfo, nullptr, "rows_discarded", static_cast<double>(model.rows_discarded));
     emit_metric(fcinfo, nullptr, "epochs", model.epochs_run);
-    emit_metric(fcinfo, nullptr, "seconds", model.seconds);
+    emit_metric(fcinfo, nullptr, "seconds_reading", seconds_reading);
+    emit_metric(fcinfo, nullptr, "seconds_training", model.seconds);
 }
 
 }  // namespace
@@ -200,11 +201,13 @@ Datum tensile_train(PG_FUNCTION_ARGS) {
     training.feed.row_limit = kMaxRowsPerBlock;
     training.feed.opened = open_training;
     prepare_feed(training.feed);
+    const TimestampTz start = GetCurrentTimestamp();
     read_rows(training.arguments.query, training.feed.consumer, ReadOrder::kRepeatable);
     finish_feed(training.feed);
+    const double seconds_reading = static_cast<double>(GetCurrentTimestamp() - start) / USECS_PER_SEC;
     run_cpp([&] { training.stream->run(); });
     store(training.arguments, *training.stream);
-    emit_result(fcinfo, training.stream->model());
+    emit_result(fcinfo, training.stream->model(), seconds_reading);
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
     return 0;
