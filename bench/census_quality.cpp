@@ -167,7 +167,8 @@ std::vector<TaskMetric> test_metrics(Device& device, const Predictor& predictor,
     return predictor.evaluate(predictions, raw, rows.descriptions(), counts);
 }
 
-Metrics run_seed(Device& device, Census& census, nlohmann::ordered_json options, int seed, bool verbose) {
+Metrics run_seed(Device& device, TensorPool& pool, Arbiter& arbiter, Census& census, nlohmann::ordered_json options,
+                 int seed, bool verbose) {
     options["seed"] = seed;
     if (!options.contains("validation")) options["validation"] = kValidationShare / (kTrainingShare + kValidationShare);
     const ModelFamily& family = family_named("mlp");
@@ -175,8 +176,6 @@ Metrics run_seed(Device& device, Census& census, nlohmann::ordered_json options,
         family.train({"census", options.dump(), {"income_over_50k", "never_married"}, census.training.descriptions()});
     training->append_rows(census.training.rows());
     training->finish_rows();
-    TensorPool pool(device, std::uint64_t{1} << 30);
-    Arbiter arbiter(device);
     JobRunner runner(device, arbiter, training->job(), "census");
     runner.admit(pool, {1, 0, "train", "census"}, std::nullopt, nullptr);
     runner.run(nullptr, [] {});
@@ -209,6 +208,8 @@ int main(int argc, char** argv) {
         Census census;
         load(settings["--data"], census);
         CpuDevice device(std::atoi(settings["--threads"].c_str()));
+        TensorPool pool(device, std::uint64_t{1} << 30);
+        Arbiter arbiter(device);
         const std::vector<std::string> columns = {"validation income_over_50k.auc", "validation never_married.auc",
                                                   "test income_over_50k.auc", "test never_married.auc"};
         std::printf("%-6s %-8s %-20s %-20s %-12s %-12s\n", "seed", "epochs", "validation income", "validation married",
@@ -217,8 +218,9 @@ int main(int argc, char** argv) {
         std::map<std::string, double> sums;
         std::map<std::string, double> squares;
         for (int seed = 0; seed < seeds; ++seed) {
-            Metrics metrics = run_seed(device, census, nlohmann::ordered_json::parse(settings["--options"]), seed,
-                                       settings["--verbose"] != "0");
+            Metrics metrics =
+                run_seed(device, pool, arbiter, census, nlohmann::ordered_json::parse(settings["--options"]), seed,
+                         settings["--verbose"] != "0");
             std::printf("%-6d %-8.0f %-20.5f %-20.5f %-12.5f %-12.5f\n", seed, metrics["epochs"], metrics[columns[0]],
                         metrics[columns[1]], metrics[columns[2]], metrics[columns[3]]);
             std::fflush(stdout);

@@ -63,7 +63,7 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
 // The only name that is close enough to be what was meant; empty when none is.
 std::string_view nearest(std::string_view name, std::span<const std::string_view> candidates) {
     std::string_view best;
-    std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
+    std::size_t best_distance = name.size() / 2 + 1;
     for (std::string_view candidate : candidates) {
         const std::size_t distance = edit_distance(name, candidate);
         if (distance < best_distance) {
