@@ -106,7 +106,7 @@ void predict_query() {
                               ", predicted_y double precision)";
     const std::string keys_only = "SELECT count(p.predicted_y) FROM tensile.predict_query('bench_predict', 'SELECT " +
                                   columns(kFeatures, "x") +
-                                  " FROM bench_wide', columns => '{}') AS p(predicted_y double precision)";
+                                  " FROM bench_wide') AS p(predicted_y double precision)";
     for (const auto& [name, sql] :
          std::map<std::string, std::string>{{"predict_query, 1M rows x 32, hidden 128,128, all columns back", query},
                                             {"predict_query, the same, prediction only", keys_only}}) {
@@ -154,7 +154,7 @@ void cancel() {
          "options => '{\"epochs\": 10000, \"patience\": 0, \"hidden\": [256, 256]}')"},
         {"cancel during prediction",
          "SELECT count(p.predicted_y) FROM tensile.predict_query('bench_cancel', 'SELECT a.* FROM bench_wide AS a, "
-         "generate_series(1, 20)', columns => '{}') AS p(predicted_y double precision)"}};
+         "generate_series(1, 20)') AS p(predicted_y double precision)"}};
     std::mt19937 random(20261);
     for (const auto& [name, sql] : statements) {
         Samples latency;
