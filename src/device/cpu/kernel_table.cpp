@@ -13,6 +13,7 @@ KernelTable make_kernel_table() {
     add_softmax_kernels(table);
     add_loss_kernels(table);
     add_reduction_kernels(table);
+    add_narrow_product_kernels(table);
     add_optimizer_kernels(table);
     add_dropout_kernels(table);
     add_sparse_row_kernels(table);

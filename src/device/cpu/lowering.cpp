@@ -102,6 +102,14 @@ class Lowering {
         return kFewestRows * flops_per_row / kMatmulFlopsPerNanosecond > kLongestTile;
     }
 
+    // A product over rows with so few columns that streaming the left operand as it lies is fastest.
+    bool is_narrow(const Node& node) const {
+        constexpr std::int64_t kMostColumns = 8;
+        if (node.op->name() != kMatmul) return false;
+        const MatmulProblem problem = problem_of(node);
+        return problem.transpose_a && !problem.transpose_b && problem.columns <= kMostColumns;
+    }
+
     NodeTraits traits_of(const Node& node) const {
         NodeTraits traits;
         traits.row_wise =
@@ -113,13 +121,13 @@ class Lowering {
     KernelPlan plan_of(const Node& node) const {
         const std::vector<TensorType> inputs = types_of(node.inputs);
         const std::vector<TensorType> outputs = types_of(node.outputs);
-        return (*kernels_.plan(node.op->name()))({inputs, outputs, node.attributes});
+        return (*kernels_.plan(is_narrow(node) ? kNarrowProduct : node.op->name()))({inputs, outputs, node.attributes});
     }
 
     // A product that sums over a bounded dimension reads its right operand up to the end of a block of terms: rows
     // beyond the extent must be zero there. All other reductions stop at the extent.
     void find_zero_tails(const Node& node) {
-        if (node.op->name() != kMatmul || !node.attributes.flag("transpose_a")) return;
+        if (node.op->name() != kMatmul || !node.attributes.flag("transpose_a") || is_narrow(node)) return;
         if (type_of(node.inputs[1]).shape.is_bounded())
             zero_tail_[static_cast<std::size_t>(program_.storage_of(node.inputs[1]).index)] = true;
     }
@@ -159,7 +167,7 @@ class Lowering {
         for (const GroupPart& part : group.parts) {
             if (part.row_wise) {
                 op.phases[0].sections.push_back(row_section(part, op));
-            } else if (node_at(part.nodes[0]).op->name() == kMatmul) {
+            } else if (node_at(part.nodes[0]).op->name() == kMatmul && !is_narrow(node_at(part.nodes[0]))) {
                 op.phases[0].sections.push_back(product_section(part.nodes[0], op));
             } else {
                 add_planned(part.nodes[0], op, shared_bytes);

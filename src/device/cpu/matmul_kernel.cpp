@@ -20,7 +20,7 @@ std::size_t aligned_bytes(std::int64_t floats) {
 }
 
 // A longer reduction is cut into pieces added up in order, so that packed operands stay in the second-level cache.
-constexpr std::int64_t kInnerBlock = 512;
+constexpr std::int64_t kInnerBlock = 256;
 // Wider results are cut into column blocks.
 constexpr std::int64_t kWidestBlock = 1024;
 constexpr std::int64_t kColumnBlock = 512;

@@ -7,8 +7,8 @@ namespace tensile {
 
 namespace {
 
-// Parts are put side by side only while the group's memory traffic is small. Joins cost about a microsecond, which
-// matters for small ops alone, and a planner wants to release the tensors of large ones early.
+// Independent parts are put side by side only while their memory traffic is small. Joins cost about a microsecond,
+// which matters for small ops alone, and a planner wants to release the tensors of large ones early.
 constexpr double kMostBytesSideBySide = 8.0 * 1024 * 1024;
 
 class Grouping {
@@ -28,6 +28,8 @@ class Grouping {
         GroupPart part;
         std::set<std::int32_t> reads;
         std::set<std::int32_t> writes;
+        double bytes = 0;
+        bool exclusive = false;
     };
 
     const Node& node_at(std::int32_t node) const { return program_.nodes()[static_cast<std::size_t>(node)]; }
@@ -71,7 +73,7 @@ class Grouping {
             draft.reads.insert(buffer(id));
         for (ValueId id : node.outputs)
             draft.writes.insert(buffer(id));
-        bytes_ += traffic(node);
+        draft.bytes += traffic(node);
     }
 
     void place(std::int32_t index) {
@@ -82,9 +84,7 @@ class Grouping {
             const auto allows = [&](const Draft& draft) { return &draft == &*home || independent(node, draft); };
             if (home != drafts_.end() && std::ranges::all_of(drafts_, allows)) return append(index, *home);
         }
-        const bool fits = !closed_ && !traits.exclusive && bytes_ + traffic(node) <= kMostBytesSideBySide &&
-                          std::ranges::all_of(drafts_, [&](const Draft& draft) { return independent(node, draft); });
-        if (!fits) close();
+        if (!std::ranges::all_of(drafts_, [&](const Draft& draft) { return independent(node, draft); })) close();
         Draft draft;
         draft.part.row_wise = traits.row_wise;
         if (traits.row_wise) {
@@ -92,28 +92,31 @@ class Grouping {
             draft.part.rows = shape.rows();
             draft.part.extent_slot = shape.extent_slot();
         }
+        draft.exclusive = traits.exclusive;
         append(index, draft);
         drafts_.push_back(std::move(draft));
-        closed_ = traits.exclusive;
     }
 
+    // Ends what may run at the same time. Drafts are independent, so cutting them into groups is a matter of size.
     void close() {
-        if (drafts_.empty()) return;
-        TileGroup group;
-        for (Draft& draft : drafts_)
-            group.parts.push_back(std::move(draft.part));
-        groups_.push_back(std::move(group));
+        double bytes = 0;
+        bool alone = true;
+        for (Draft& draft : drafts_) {
+            if (alone || draft.exclusive || bytes + draft.bytes > kMostBytesSideBySide) {
+                groups_.emplace_back();
+                bytes = 0;
+            }
+            bytes += draft.bytes;
+            alone = draft.exclusive;
+            groups_.back().parts.push_back(std::move(draft.part));
+        }
         drafts_.clear();
-        bytes_ = 0;
-        closed_ = false;
     }
 
     const Program& program_;
     const std::vector<NodeTraits>& traits_;
     std::vector<TileGroup> groups_;
-    std::vector<Draft> drafts_;
-    double bytes_ = 0;
-    bool closed_ = false;  // the only draft is exclusive
+    std::vector<Draft> drafts_;  // independent of each other
 };
 
 }  // namespace

@@ -65,6 +65,9 @@ struct RowKernel {
     unsigned in_place_inputs = 0;
 };
 
+// The plan of a matmul that sums over rows (transpose_a) and has few columns; not an op's name.
+inline constexpr std::string_view kNarrowProduct = "matmul, narrow";
+
 class KernelTable {
   public:
     void add_rows(std::string_view op, TileFunction function, unsigned in_place_inputs = 0) {

@@ -15,6 +15,7 @@ void add_normalization_kernels(KernelTable& table);
 void add_softmax_kernels(KernelTable& table);
 void add_loss_kernels(KernelTable& table);
 void add_reduction_kernels(KernelTable& table);
+void add_narrow_product_kernels(KernelTable& table);
 void add_optimizer_kernels(KernelTable& table);
 void add_dropout_kernels(KernelTable& table);
 void add_sparse_row_kernels(KernelTable& table);
