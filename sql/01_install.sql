@@ -45,6 +45,27 @@ EXCEPTION WHEN OTHERS OR QUERY_CANCELED THEN
 END $$;
 GRANT USAGE ON SCHEMA test TO PUBLIC;
 
+-- Runs a command on a model's carrier, whose name is different in each run: '%s' stands for it.
+CREATE FUNCTION test.on_carrier(model text, command text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(command, test.carrier(model));
+END $$;
+CREATE FUNCTION test.carrier(model text) RETURNS text LANGUAGE sql SECURITY DEFINER AS $$
+    SELECT format('tensile_store.%I', 'm_' || replace(id::text, '-', '')) FROM tensile_store.model WHERE name = $1
+$$;
+
+-- Whether the sessions' share of the pool is given back within five seconds.
+CREATE FUNCTION test.pool_is_given_back() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1..250 LOOP
+        IF NOT EXISTS (SELECT FROM tensile.pool WHERE session <> 0) THEN
+            RETURN true;
+        END IF;
+        PERFORM pg_catalog.pg_sleep(0.02);
+    END LOOP;
+    RETURN false;
+END $$;
+
 -- A training with few steps; its counters.
 CREATE FUNCTION test.train(name text, query text, target text[], options jsonb DEFAULT '{}', replace boolean DEFAULT false)
     RETURNS TABLE (metric text, value double precision) LANGUAGE sql AS $$
