@@ -39,12 +39,12 @@ ConnectStatus Connection::connect(const std::string& path, std::unique_ptr<Conne
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path)
-        throw Error(sqlstate::kConnectionFailure, "path of the tensile engine's socket is too long");
+        throw Error(sqlstate::kSystemError, "path of the tensile engine's socket is too long");
     std::memcpy(address.sun_path, path.data(), path.size());
 
     const int socket = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (socket < 0)
-        throw Error(sqlstate::kConnectionFailure, "could not create a socket to reach the tensile engine",
+        throw Error(sqlstate::kSystemError, "could not create a socket to reach the tensile engine",
                     std::string(std::strerror(errno)) + ".");
     auto opened = std::make_unique<Connection>(socket);
     int status = 0;
@@ -62,7 +62,7 @@ ConnectStatus Connection::connect(const std::string& path, std::unique_ptr<Conne
     case ECONNREFUSED:
         return ConnectStatus::kAbsent;
     default:
-        throw Error(sqlstate::kConnectionFailure, "could not connect to the tensile engine",
+        throw Error(sqlstate::kSystemError, "could not connect to the tensile engine",
                     std::string(std::strerror(errno)) + ".");
     }
 }
@@ -73,8 +73,8 @@ Connection::Connection(int socket)
           ::operator new[](protocol::kMaxPacket, std::align_val_t(protocol::kPacketAlignment)))) {}
 
 flatbuffers::FlatBufferBuilder& Connection::begin() {
+    if (broken_) throw Error(sqlstate::kSystemError, std::string(kLost));
     if (awaiting_reply_) throw InternalError("request on a connection whose last one is unanswered");
-    if (broken_) throw Error(sqlstate::kConnectionFailure, std::string(kLost));
     builder_.Clear();
     awaiting_reply_ = true;
     return builder_;
@@ -133,7 +133,7 @@ std::optional<Reply> Connection::try_receive() {
 
 void Connection::lose(const std::string& detail) {
     broken_ = true;
-    throw Error(sqlstate::kConnectionFailure, std::string(kLost), detail.empty() ? std::string() : detail + ".",
+    throw Error(sqlstate::kSystemError, std::string(kLost), detail.empty() ? std::string() : detail + ".",
                 "The engine may have been restarted. Try the command again; the server log tells more.");
 }
 

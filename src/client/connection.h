@@ -9,7 +9,7 @@
 //
 // One request at a time. An exchange that is given up half-way leaves the connection unusable: destroy it, and the
 // engine stops the work. Every failure is an exception of type Error: the engine's own errors as it sent them (the
-// connection stays usable unless broken()), 08006 when it is gone, 08P01 for what no engine of this build would send.
+// connection stays usable unless broken()), 58000 when it is gone, 08P01 for what no engine of this build would send.
 #pragma once
 
 #include <cstddef>
@@ -50,7 +50,7 @@ enum class ConnectStatus : std::uint8_t {
 class Connection {
   public:
     // Connects without waiting; an engine that is being restarted accepts later. Fills `connection` when kConnected;
-    // throws Error 08006 for anything but the two expected failures.
+    // throws Error 58000 for anything but the two expected failures.
     static ConnectStatus connect(const std::string& path, std::unique_ptr<Connection>& connection);
     // Takes over a connected SOCK_SEQPACKET socket.
     explicit Connection(int socket);

@@ -67,11 +67,11 @@ TEST_F(LogTest, AFullPipeLosesLinesAndTellsHowMany) {
     const std::string text(4000, 'x');
     for (int i = 0; i < 100; ++i)
         log.log(text);
-    EXPECT_EQ(read_all().find("lost"), std::string::npos);
+    read_all();
     log.log("after");
     const std::string rest = read_all();
-    EXPECT_NE(rest.find("WARNING\t"), std::string::npos);
-    EXPECT_NE(rest.find("log lines of the tensile engine were lost\nLOG\tafter\n"), std::string::npos);
+    EXPECT_EQ(rest.find("WARNING\t"), 0U) << rest;
+    EXPECT_NE(rest.find("log lines of the tensile engine were lost\nLOG\tafter\n"), std::string::npos) << rest;
 }
 
 TEST(LogLevels, AreNamedAsPostgresqlNamesThem) {

@@ -149,7 +149,7 @@ TEST_F(PredictionTest, AnEvictedModelIsAskedForAgain) {
     const Predicted before = predict(*connection_, 1, example_features(1));
     // The session lets go of it a moment after its reply.
     ASSERT_TRUE(eventually([&] {
-        engine_.resources().models.reclaim(small_settings().pool_size);
+        engine_.resources().models.reclaim(1);
         return engine_.resources().models.counters().models == 0;
     }));
     const std::vector<std::uint64_t> words = example_features(1).words();

@@ -21,7 +21,7 @@ void send_raw(client::Connection& connection, std::span<const std::byte> bytes, 
 // The engine's last word is a protocol violation, and it has hung up.
 void expect_violation(client::Connection& connection) {
     EXPECT_EQ(sqlstate_of([&] { client::receive(connection); }), sqlstate::kProtocolViolation);
-    EXPECT_EQ(sqlstate_of([&] { client::receive(connection); }), sqlstate::kConnectionFailure);
+    EXPECT_EQ(sqlstate_of([&] { client::receive(connection); }), sqlstate::kSystemError);
 }
 
 std::size_t session_count(client::Connection& connection) {
@@ -53,7 +53,7 @@ TEST(Session, AnotherBuildIsTurnedAway) {
         EXPECT_NE(error.detail().find("older-build"), std::string::npos);
         EXPECT_NE(error.hint(), "");
     }
-    EXPECT_EQ(sqlstate_of([&] { client::receive(*connection); }), sqlstate::kConnectionFailure);
+    EXPECT_EQ(sqlstate_of([&] { client::receive(*connection); }), sqlstate::kSystemError);
 }
 
 TEST(Session, WithoutAHelloThereIsNoService) {
@@ -74,16 +74,17 @@ TEST(Session, ASecondHelloIsAViolation) {
 
 TEST(Session, RequestsOutOfOrderAreViolations) {
     TestEngine engine;
+    const std::vector<std::uint64_t> rows = example_rows(1).words();
     const auto run = engine.connect();
     client::request_run(*run);
     client::send_all(*run);
     expect_violation(*run);
     const auto append = engine.connect();
-    client::request_append(*append, std::as_bytes(std::span(example_rows(1).words())));
+    client::request_append(*append, std::as_bytes(std::span(rows)));
     client::send_all(*append);
     expect_violation(*append);
     const auto predict = engine.connect();
-    client::request_predict(*predict, 9, std::as_bytes(std::span(example_rows(1).words())));
+    client::request_predict(*predict, 9, std::as_bytes(std::span(rows)));
     client::send_all(*predict);
     expect_violation(*predict);
 }
@@ -238,7 +239,7 @@ TEST(EngineStop, AcceptsNobodyAfterwards) {
     EXPECT_TRUE(engine.engine().stop(std::chrono::milliseconds(10)));
     const auto late = engine.connect_silently();
     client::request_hello(*late, {kBuildId, 1, "a", "b", "c"});
-    EXPECT_EQ(sqlstate_of([&] { client::exchange(*late); }), sqlstate::kConnectionFailure);
+    EXPECT_EQ(sqlstate_of([&] { client::exchange(*late); }), sqlstate::kSystemError);
 }
 
 TEST(EngineConfigure, LimitsChangeAtRunTime) {
