@@ -24,6 +24,8 @@ struct SupervisorState {
     std::string device;        // as the running engine names it
     std::string last_failure;  // empty: none
     std::string last_failure_at;
+
+    bool operator==(const SupervisorState&) const = default;
 };
 
 // Throws Error 58030.
