@@ -23,7 +23,7 @@ using flatbuffers::FlatBufferBuilder;
 constexpr char kPacketSeed = 0;
 constexpr char kBlockSeed = 1;
 
-const std::filesystem::path kCorpus = std::filesystem::path(TENSILE_SOURCE_DIR) / "test/fuzz/corpus/protocol";
+const std::filesystem::path kCorpus = std::filesystem::path(TENSILE_SOURCE_DIR) / "test/fuzz/corpus/protocol_fuzz";
 
 std::string block_seed(std::uint32_t rows) {
     const std::vector<ColumnSpec> columns = {
