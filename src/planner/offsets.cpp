@@ -39,11 +39,15 @@ std::uint64_t peak_of(std::span<const Block> blocks) {
     return peak;
 }
 
-// Places blocks one by one in the given order, each into the smallest gap that holds it among the blocks placed so far
-// whose times overlap with its own; above all of those when there is no gap.
+// Which of the gaps that hold a block it gets.
+enum class Fit : std::uint8_t { kLowest, kSmallest };
+
+// Places blocks one by one in the given order, each into a gap among the blocks placed so far whose times overlap with
+// its own; above all of those when no gap holds it.
 class GreedyPlacer {
   public:
-    GreedyPlacer(std::span<const Block> blocks, std::uint64_t give_up_at) : blocks_(blocks), give_up_at_(give_up_at) {
+    GreedyPlacer(std::span<const Block> blocks, Fit fit, std::uint64_t give_up_at)
+        : blocks_(blocks), fit_(fit), give_up_at_(give_up_at) {
         placed_.reserve(blocks.size());
     }
 
@@ -73,9 +77,10 @@ class GreedyPlacer {
     };
 
     std::uint64_t find_offset(const Block& block) const {
+        constexpr std::uint64_t kNone = ~std::uint64_t{0};
         std::uint64_t occupied_to = 0;
-        std::uint64_t best = ~std::uint64_t{0};
-        std::uint64_t best_gap = ~std::uint64_t{0};
+        std::uint64_t best = kNone;
+        std::uint64_t best_gap = kNone;
         for (const Placed& other : placed_) {
             if (other.first > block.last || block.first > other.last) continue;
             if (other.begin > occupied_to) {
@@ -83,33 +88,39 @@ class GreedyPlacer {
                 if (gap >= block.bytes && gap < best_gap) {
                     best = occupied_to;
                     best_gap = gap;
-                    if (gap == block.bytes) return best;
+                    if (fit_ == Fit::kLowest || gap == block.bytes) return best;
                 }
             }
             occupied_to = std::max(occupied_to, other.end);
         }
-        return best_gap == ~std::uint64_t{0} ? occupied_to : best;
+        return best == kNone ? occupied_to : best;
     }
 
     std::span<const Block> blocks_;
+    Fit fit_;
     std::uint64_t give_up_at_;
     std::vector<Placed> placed_;  // by begin
 };
 
-std::uint64_t lifetime(const Block& block) {
-    return static_cast<std::uint64_t>(block.last - block.first) + 1;
+std::int32_t lifetime(const Block& block) {
+    return block.last - block.first + 1;
 }
 
-// The orders that are tried; ties are broken by the index, so that the result is one and the same everywhere.
-using Precedes = bool (*)(const Block&, const Block&);
-constexpr std::array<Precedes, 4> kOrders = {
-    [](const Block& a, const Block& b) { return a.bytes > b.bytes; },
-    [](const Block& a, const Block& b) {
-        return lifetime(a) != lifetime(b) ? lifetime(a) > lifetime(b) : a.bytes > b.bytes;
-    },
-    [](const Block& a, const Block& b) { return a.first != b.first ? a.first < b.first : a.last > b.last; },
-    [](const Block& a, const Block& b) { return a.bytes / 64 * lifetime(a) > b.bytes / 64 * lifetime(b); },
+bool is_larger(const Block& a, const Block& b) {
+    return a.bytes > b.bytes;
+}
+bool lives_longer(const Block& a, const Block& b) {
+    return lifetime(a) != lifetime(b) ? lifetime(a) > lifetime(b) : a.bytes > b.bytes;
+}
+
+// What is tried, the likeliest to succeed first; ties in an order are broken by the index, so that the result is one
+// and the same everywhere.
+struct Attempt {
+    bool (*precedes)(const Block&, const Block&);
+    Fit fit;
 };
+constexpr std::array<Attempt, 3> kAttempts = {
+    {{is_larger, Fit::kLowest}, {is_larger, Fit::kSmallest}, {lives_longer, Fit::kSmallest}}};
 
 }  // namespace
 
@@ -124,12 +135,12 @@ OffsetAssignment assign_offsets(std::span<const TimedBlock> requests, std::uint6
     best.extent_bytes = ~std::uint64_t{0};
     std::vector<std::uint32_t> order(blocks.size());
     std::vector<std::uint64_t> offsets(blocks.size());
-    for (const Precedes precedes : kOrders) {
+    for (const Attempt& attempt : kAttempts) {
         std::iota(order.begin(), order.end(), 0U);
         std::stable_sort(order.begin(), order.end(),
-                         [&](std::uint32_t a, std::uint32_t b) { return precedes(blocks[a], blocks[b]); });
+                         [&](std::uint32_t a, std::uint32_t b) { return attempt.precedes(blocks[a], blocks[b]); });
         std::uint64_t extent = 0;
-        if (!GreedyPlacer(blocks, best.extent_bytes).place(order, offsets, extent)) continue;
+        if (!GreedyPlacer(blocks, attempt.fit, best.extent_bytes).place(order, offsets, extent)) continue;
         best.extent_bytes = extent;
         best.offsets = offsets;
         if (extent == best.peak_bytes) break;

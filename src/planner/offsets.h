@@ -1,8 +1,8 @@
 // Offline dynamic storage allocation: intervals of time with sizes become offsets in one extent.
 //
-// The problem is NP-hard; greedy placement by size with best-fit gaps comes within a few per cent of the lower bound
-// for training programs. A few fixed orders are tried and the smallest result is kept. Pure arithmetic: knows no
-// programs, plans or memory.
+// The problem is NP-hard; greedy placement by size comes within a few per cent of the lower bound, and meets it for
+// training programs. A few fixed orders and ways of choosing a gap are tried and the smallest result is kept. Pure
+// arithmetic: knows no programs, plans or memory.
 #pragma once
 
 #include <cstdint>
