@@ -7,9 +7,11 @@
 
 #include <optional>
 
-#include "pg/descriptor.h"
+#include "protocol/descriptor.h"
 
 namespace tensile {
+
+using protocol::Descriptor;
 
 inline constexpr char kRunDirectory[] = "pgsql_tmp_tensile";
 inline constexpr char kSocketPath[] = "pgsql_tmp_tensile/engine.sock";

@@ -184,7 +184,7 @@ void EngineProcess::read_log(EngineLogLines& lines) {
         }
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 && errno == EAGAIN) return;
-        log_.reset();
+        log_ = Descriptor();
     }
 }
 
@@ -214,7 +214,7 @@ std::optional<std::string> EngineProcess::try_receive_ready() {
             if (const auto* ready = envelope->message_as_EngineReady())
                 return std::string(protocol::text_of(ready->device()));
     }
-    control_.reset();
+    control_ = Descriptor();
     return std::nullopt;
 }
 

@@ -10,10 +10,12 @@
 #include <optional>
 #include <string>
 
-#include "pg/descriptor.h"
 #include "pg/settings.h"
+#include "protocol/descriptor.h"
 
 namespace tensile {
+
+using protocol::Descriptor;
 
 enum class EngineLogLevel : std::uint8_t { kDebug, kInfo, kLog, kWarning, kError };
 

@@ -15,8 +15,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pg/descriptor.h"
 #include "pg/run_directory.h"
+#include "protocol/descriptor.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -30,7 +30,8 @@ void write_supervisor_state(const SupervisorState& state) {
     const std::string temporary = path + ".new";
     // Texts come from outside (the engine's messages); bytes that are no UTF-8 are replaced rather than refused.
     const std::string text = nlohmann::json(state).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-    Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+    const protocol::Descriptor file(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
     const bool written = file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
     if (!written || std::rename(temporary.c_str(), path.c_str()) != 0)
         throw Error(sqlstate::kIoError, "could not write file \"" + path + "\": " + std::strerror(errno));

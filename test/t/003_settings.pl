@@ -44,9 +44,9 @@ is(sqlstate_of($node, 'SET tensile.pool_sice = 1'), '42602', 'a misspelled setti
 is(sqlstate_of($node, "SET tensile.queue_timeout = '5min'"), '00000', 'a session may set how long it waits');
 
 # A change that the running engine takes.
-$node->safe_psql('postgres', 'ALTER SYSTEM SET tensile.threads = 1');
+$node->safe_psql('postgres', "ALTER SYSTEM SET tensile.host_memory = '48MB'");
 $node->reload;
-ok($node->poll_query_until('postgres', 'SELECT threads = 1 FROM tensile.engine_status()'), 'the engine takes a new number of threads');
+ok($node->poll_query_until('postgres', 'SELECT host_limit = 48 * 1024 * 1024 FROM tensile.engine_status()'), 'the engine takes a new limit');
 is(status($node, 'engine_pid'), $engine, 'without a restart');
 
 # A change that needs another engine.
