@@ -305,18 +305,21 @@ class Lowering {
         const auto name = [&](std::int32_t index) {
             return std::string(node_at(index).op->name()) + "_" + std::to_string(index);
         };
-        std::size_t count = 0;
+        constexpr std::size_t kNamedParts = 3;
+        std::size_t number = 0;
         for (const GroupPart& part : group.parts) {
-            count += part.nodes.size();
-            if (!lowered.name.empty()) lowered.name += " | ";
-            lowered.name += name(part.nodes.front());
-            if (part.nodes.size() > 1) lowered.name += ".." + name(part.nodes.back());
+            if (number++ < kNamedParts) {
+                if (!lowered.name.empty()) lowered.name += " | ";
+                lowered.name += name(part.nodes.front());
+                if (part.nodes.size() > 1) lowered.name += ".." + name(part.nodes.back());
+            }
             for (std::int32_t index : part.nodes) {
                 const OpCost cost = cost_of(node_at(index));
                 lowered.flops += cost.flops;
                 lowered.bytes += cost.bytes;
             }
         }
+        if (number > kNamedParts) lowered.name += " | ...";
         const auto note = [](std::vector<std::int32_t>& list, std::int32_t tensor) {
             if (std::ranges::find(list, tensor) == list.end()) list.push_back(tensor);
         };

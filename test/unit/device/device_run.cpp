@@ -76,11 +76,13 @@ void DeviceRun::set_extent(const std::string& name, std::int64_t extent) {
         if (program_.extents()[i] == name) extents_[i] = extent;
 }
 
+LaunchStatus DeviceRun::launch(int op, const StopFlag* stop) {
+    return stream_->launch(*binding_, op, {extents_, stop});
+}
+
 LaunchStatus DeviceRun::run(const StopFlag* stop) {
-    const LaunchContext context{extents_, stop};
     for (std::size_t op = 0; op < lowered().ops.size(); ++op)
-        if (stream_->launch(*binding_, static_cast<int>(op), context) == LaunchStatus::kStopped)
-            return LaunchStatus::kStopped;
+        if (launch(static_cast<int>(op), stop) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
     return LaunchStatus::kCompleted;
 }
 

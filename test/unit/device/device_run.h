@@ -28,6 +28,7 @@ class DeviceRun {
     TensorView output(const std::string& name);
     void set_extent(const std::string& name, std::int64_t extent);
 
+    LaunchStatus launch(int op, const StopFlag* stop = nullptr);
     // Runs all ops; stops at the first that does not complete.
     LaunchStatus run(const StopFlag* stop = nullptr);
     // Names of tensors whose guard zones have been written to.
