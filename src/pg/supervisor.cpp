@@ -217,7 +217,8 @@ class Supervisor {
         deadline_ = Clock::time_point::max();
         ready_at_ = Clock::now();
         state_.failed_starts = 0;
-        report(LOG, "tensile engine (PID " + std::to_string(engine_->pid()) + ") is ready on device " + device);
+        // The engine itself has told the log.
+        report(DEBUG1, "tensile engine (PID " + std::to_string(engine_->pid()) + ") is ready on device " + device);
         state_.device = std::move(device);
         publish("running");
     }
