@@ -1,0 +1,137 @@
+// Ops at sizes that take several tiles, phases and radix passes, which the small op cases do not reach.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "device/cpu/cpu_device.h"
+#include "graph/interpreter.h"
+#include "graph/ops/batch_moments.h"
+#include "graph/ops/column_sum.h"
+#include "graph/ops/copy.h"
+#include "graph/ops/densify_rows.h"
+#include "graph/ops/dropout.h"
+#include "graph/ops/gather_rows.h"
+#include "graph/ops/inner_product.h"
+#include "graph/ops/merge_rows.h"
+#include "graph/ops/sgd_momentum_rows.h"
+#include "graph/ops/softmax.h"
+#include "tensor/random.h"
+#include "unit/device/device_run.h"
+
+namespace tensile::test {
+
+namespace {
+
+void fill(const std::string& name, const TensorView& view, std::int64_t table_rows) {
+    for (std::int64_t i = 0; i < view.type.shape.elements(); ++i) {
+        const double uniform = random_uniform(5, std::hash<std::string>()(name), static_cast<std::uint64_t>(i));
+        if (view.type.dtype == DType::kI32) {
+            // Many repeats of few rows, some of all others, some that hold nothing.
+            const double range = uniform < 0.5 ? 50.0 : static_cast<double>(table_rows) + 5;
+            view.as<std::int32_t>()[i] = static_cast<std::int32_t>(uniform * 2 * range) % static_cast<int>(range) - 2;
+        } else if (view.type.dtype == DType::kI64) {
+            view.as<std::int64_t>()[i] = i + 12345678901;
+        } else {
+            view.as<float>()[i] = static_cast<float>(2 * uniform - 1);
+        }
+    }
+}
+
+// Runs a program on the interpreter and on the CPU; all outputs agree within `tolerance`, or bit by bit if it is 0.
+void compare(const Program& program, std::int64_t table_rows, double tolerance) {
+    Interpreter<float> interpreter(program);
+    CpuDevice device(3);
+    DeviceRun run(device, program);
+    for (const auto ids : {program.inputs(), program.variables()})
+        for (ValueId id : ids) {
+            const std::string& name = program.value(id).name;
+            HostTensor& tensor = interpreter.tensor(name);
+            fill(name, {tensor.bytes.data(), tensor.type, 0}, table_rows);
+            fill(name, run.tensor(name), table_rows);
+        }
+    interpreter.run();
+    ASSERT_EQ(run.run(), LaunchStatus::kCompleted);
+    EXPECT_TRUE(run.damaged_guards().empty());
+    for (const NamedValue& output : program.outputs()) {
+        const TensorView found = run.output(output.name);
+        const HostTensor& wanted = interpreter.output(output.name);
+        if (tolerance == 0) {
+            EXPECT_EQ(std::memcmp(found.data, wanted.bytes.data(), wanted.bytes.size()), 0) << output.name;
+            continue;
+        }
+        for (std::int64_t i = 0; i < found.type.shape.elements(); ++i)
+            ASSERT_NEAR(found.as<float>()[i], wanted.data<float>()[i], tolerance) << output.name << " " << i;
+    }
+}
+
+TensorType f32(const Shape& shape) {
+    return {DType::kF32, shape};
+}
+
+// Sums in slot order have the bits of the reference.
+TEST(LargeCase, RowSparseGradients) {
+    for (const std::int64_t table_rows :
+         {std::int64_t{1}, std::int64_t{300}, std::int64_t{5000}, std::int64_t{5000000}}) {
+        constexpr std::int64_t kSlots = 6000;
+        constexpr std::int64_t kWidth = 20;
+        SCOPED_TRACE(table_rows);
+        ProgramBuilder builder("sparse");
+        const SparseRows sparse{builder.input("rows", f32({kSlots, kWidth})),
+                                builder.input("indices", {DType::kI32, {kSlots}}), table_rows};
+        const SparseRows merged = ops::merge_rows(builder, sparse);
+        builder.output("merged", merged.rows);
+        builder.output("merged_indices", merged.indices);
+        if (table_rows <= 5000) builder.output("dense", ops::densify_rows(builder, sparse));
+        const Program program = builder.finish();
+        compare(program, table_rows, 0);
+    }
+}
+
+TEST(LargeCase, EmbeddingStep) {
+    constexpr std::int64_t kTable = 3000;
+    ProgramBuilder builder("embedding");
+    const ValueId table = builder.variable("table", f32({kTable, 24}));
+    const ValueId velocity = builder.variable("velocity", f32({kTable, 24}));
+    const ValueId indices = builder.input("indices", {DType::kI32, {2000, 3}});
+    builder.output("looked_up", ops::gather_rows(builder, table, indices));
+    const SparseRows gradient =
+        ops::gather_rows_gradient(builder, indices, builder.input("dy", f32({2000, 72})), kTable);
+    const ops::SgdScalars scalars{builder.input("rate", f32({})), builder.input("momentum", f32({})),
+                                  builder.input("decay", f32({})), builder.input("scale", f32({}))};
+    const ops::SgdState state =
+        ops::sgd_momentum_rows(builder, {table, velocity}, ops::merge_rows(builder, gradient), scalars);
+    builder.output("table_after", state.parameter);
+    builder.output("velocity_after", state.velocity);
+    const Program program = builder.finish();
+    compare(program, kTable, 1e-5);
+}
+
+TEST(LargeCase, ReductionsAndRows) {
+    ProgramBuilder builder("reductions");
+    const ValueId x = builder.input("x", f32({3000, 150}));
+    const ValueId z = builder.input("z", f32({3000, 150}));
+    builder.output("product", ops::inner_product(builder, x, z));
+    builder.output("columns", ops::column_sum(builder, x));
+    const ops::BatchMoments moments = ops::batch_moments(builder, x);
+    builder.output("mean", moments.mean);
+    builder.output("variance", moments.variance);
+    builder.output("softmax", ops::softmax(builder, x));
+    const Program program = builder.finish();
+    compare(program, 0, 2e-3);
+}
+
+// The mask of an element depends on its index in the whole tensor, in whatever tile it falls.
+TEST(LargeCase, DropoutAndCopies) {
+    ProgramBuilder builder("dropout");
+    const ValueId x = builder.input("x", f32({4099, 37}));
+    builder.output("dropped", ops::dropout(builder, x, builder.input("rng", {DType::kI64, {2}}), 0.35, 9));
+    builder.output("copied", ops::copy(builder, builder.variable("kept", f32({4099, 37})), x));
+    const Program program = builder.finish();
+    compare(program, 0, 0);
+}
+
+}  // namespace
+
+}  // namespace tensile::test
