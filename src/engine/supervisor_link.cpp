@@ -43,7 +43,7 @@ void SupervisorLink::report_ready(const std::string& device) {
     std::string problem;
     const protocol::IoStatus status = protocol::send_packet(socket_.get(), packet, -1, /*block=*/true, problem);
     if (status != protocol::IoStatus::kOk)
-        throw Error(sqlstate::kConnectionFailure, "could not report to the supervisor", problem);
+        throw Error(sqlstate::kSystemError, "could not report to the supervisor", problem);
 }
 
 }  // namespace tensile

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/replies.h"
 #include "client/requests.h"
 #include "pg/boundary.h"
 #include "pg/run_directory.h"
@@ -134,7 +135,7 @@ const char* in_utf8(const char* text) {
 }
 
 // Introduces this backend. An engine that is being started answers when it is ready.
-void greet(EngineLink& link, EngineStart start) {
+void greet(EngineLink& link, Clock::time_point limit) {
     const Names names = call_postgres([] {
         return Names{in_utf8(GetUserNameFromId(GetUserId(), true)), in_utf8(get_database_name(MyDatabaseId)),
                      in_utf8(application_name)};
@@ -145,13 +146,11 @@ void greet(EngineLink& link, EngineStart start) {
                                        .user_name = names.user,
                                        .database_name = names.database,
                                        .application_name = names.application});
-    const auto limit = Clock::now() + (start == EngineStart::kNever ? kMonitorGreetingLimit : kGreetingLimit);
     while (!connection.flush())
         wait_for_latch(kBusyMilliseconds, reply_wait_event());
     while (true) {
         if (const auto reply = connection.try_receive()) {
-            if (reply->type() != protocol::Message::HelloReply)
-                throw Error(sqlstate::kProtocolViolation, "unexpected message from the tensile engine");
+            client::expect<protocol::HelloReply>(*reply);
             return;
         }
         if (link.waits->wait(kStateMilliseconds, reply_wait_event()) != 0) continue;
@@ -161,17 +160,36 @@ void greet(EngineLink& link, EngineStart start) {
     }
 }
 
+// The engine that was greeted died or was about to end, and nothing was asked of it yet: its successor may be.
+bool may_greet_again(const EngineLink& link, const Error& error) {
+    return link.connection->broken() &&
+           (error.sqlstate() == sqlstate::kSystemError || error.sqlstate() == sqlstate::kCannotConnectNow);
+}
+
+void connect_and_greet(EngineLink& link, EngineStart start) {
+    const auto limit = Clock::now() + (start == EngineStart::kNever ? kMonitorGreetingLimit : kGreetingLimit);
+    while (true) {
+        link.connection = connect(start);
+        const int sockets[] = {link.connection->socket()};
+        link.waits = std::make_unique<WaitSet>(sockets);
+        try {
+            return greet(link, limit);
+        } catch (const Error& error) {
+            if (!may_greet_again(link, error) || Clock::now() >= limit) throw;
+        }
+        link.waits.reset();
+        wait_for_latch(kBusyMilliseconds, reply_wait_event());
+    }
+}
+
 std::unique_ptr<EngineLink> open_link(EngineStart start) {
     auto link = std::make_unique<EngineLink>();
     link->descriptor_counted = call_postgres([] { return AcquireExternalFD(); });
     if (!link->descriptor_counted)
         throw Error(sqlstate::kInsufficientResources, "could not connect to the tensile engine",
                     "This process has too many open files.", "Increase max_files_per_process.");
-    link->connection = connect(start);
-    const int sockets[] = {link->connection->socket()};
-    link->waits = std::make_unique<WaitSet>(sockets);
+    connect_and_greet(*link, start);
     link->number = ++backend_state().connections;
-    greet(*link, start);
     return link;
 }
 
@@ -249,7 +267,7 @@ EngineSession& EngineSession::shared(EngineStart start) {
 
 client::Connection& EngineSession::connection() {
     if (!link_->connection)
-        throw Error(sqlstate::kConnectionFailure, "connection to the tensile engine was closed", "",
+        throw Error(sqlstate::kSystemError, "connection to the tensile engine was closed", "",
                     "Try the command again.");
     return *link_->connection;
 }

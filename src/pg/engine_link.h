@@ -6,7 +6,7 @@
 //   client::request_predict(engine.connection(), slot, block);
 //   client::Reply reply = engine.exchange();
 //
-// Everything here is C++: call it inside run_cpp(). Errors: what the engine answers, as it sent it; 08006 the
+// Everything here is C++: call it inside run_cpp(). Errors: what the engine answers, as it sent it; 58000 the
 // connection was lost (the engine died; repeating the call reconnects); 53000 no free worker slot or descriptor; 55000
 // the engine was stopped on purpose, or may not be started from here; 57P03 it does not come up in time. A cancel,
 // timeout or termination arrives as PgError at any moment of a wait and closes the connection, at which the engine
@@ -43,7 +43,7 @@ class EngineSession {
     EngineSession& operator=(EngineSession&& other) noexcept;
     ~EngineSession();
 
-    // For writing the next request. Throws 08006 when the connection is closed.
+    // For writing the next request. Throws 58000 when the connection is closed.
     client::Connection& connection();
     // Never the same for two connections of this backend.
     std::uint64_t number() const;
