@@ -78,13 +78,13 @@ pg_uuid_t create_model(const NewVersion& version, Oid owner) {
 
 // Takes the next version number of an existing model; waits for whoever is adding another.
 std::int32_t add_version_number(const pg_uuid_t& model, const char* name) {
-    const Parameter parameters[] = {{UUIDOID, UUIDPGetDatum(&model)}};
+    const Parameter parameters[] = {{UUIDOID, UUIDPGetDatum(&model)}, {TEXTOID, CStringGetTextDatum(name)}};
     if (run("UPDATE tensile_store.model SET last_version = last_version OPERATOR(pg_catalog.+) 1, "
             "current_version = last_version OPERATOR(pg_catalog.+) 1 WHERE id OPERATOR(pg_catalog.=) $1 "
-            "RETURNING last_version",
+            "AND name OPERATOR(pg_catalog.=) $2 RETURNING last_version",
             SPI_OK_UPDATE_RETURNING, parameters) == 0)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", name),
-                        errdetail("It was dropped while the new version was being trained.")));
+                        errdetail("It was dropped or renamed while the new version was being trained.")));
     return DatumGetInt32(first_column());
 }
 
@@ -198,6 +198,39 @@ bool find_owned(const char* name, StoredModel& model) {
     return true;
 }
 
+// Waits for whoever is changing the model; false if it is gone then, or has another name.
+bool lock_model(const pg_uuid_t& id, const char* name) {
+    const Parameter parameters[] = {{UUIDOID, UUIDPGetDatum(&id)}, {TEXTOID, CStringGetTextDatum(name)}};
+    SPI_connect();
+    const bool found = run("SELECT FROM tensile_store.model WHERE id OPERATOR(pg_catalog.=) $1 "
+                           "AND name OPERATOR(pg_catalog.=) $2 FOR UPDATE",
+                           SPI_OK_SELECT, parameters) > 0;
+    SPI_finish();
+    return found;
+}
+
+// Returns the number of models renamed. Another session may be giving the name away at this moment; the unique index
+// tells when it has committed.
+std::uint64_t update_name(const pg_uuid_t& id, const char* new_name) {
+    const Parameter parameters[] = {{UUIDOID, UUIDPGetDatum(&id)}, {TEXTOID, CStringGetTextDatum(new_name)}};
+    MemoryContext caller = CurrentMemoryContext;
+    std::uint64_t updated = 0;
+    PG_TRY();
+    {
+        updated = run("UPDATE tensile_store.model SET name = $2 WHERE id OPERATOR(pg_catalog.=) $1", SPI_OK_UPDATE,
+                      parameters);
+    }
+    PG_CATCH();
+    {
+        if (geterrcode() != ERRCODE_UNIQUE_VIOLATION) PG_RE_THROW();
+        MemoryContextSwitchTo(caller);
+        FlushErrorState();
+        refuse_taken(new_name, nullptr);
+    }
+    PG_END_TRY();
+    return updated;
+}
+
 [[noreturn]] void refuse_unknown(const char* name) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", name)));
     pg_unreachable();
@@ -249,30 +282,28 @@ void store_version(const NewVersion& version) {
 
 void drop_model(const char* name, bool if_exists) {
     StoredModel model{};
-    if (!find_owned(name, model)) {
-        if (!if_exists) refuse_unknown(name);
-        ereport(NOTICE, (errmsg("model \"%s\" does not exist, skipping", name)));
-        return;
+    bool found = find_owned(name, model);
+    if (found) {
+        const CatalogWindow window = open_catalog_window();
+        found = lock_model(model.id, name);
+        if (found) drop_carrier(model.id);  // the event trigger deletes the rows
+        close_catalog_window(window);
     }
-    const CatalogWindow window = open_catalog_window();
-    drop_carrier(model.id);  // the event trigger deletes the rows
-    close_catalog_window(window);
+    if (found) return;
+    if (!if_exists) refuse_unknown(name);
+    ereport(NOTICE, (errmsg("model \"%s\" does not exist, skipping", name)));
 }
 
 void rename_model(const char* name, const char* new_name) {
     check_model_name(new_name);
     StoredModel model{};
     if (!find_owned(name, model)) refuse_unknown(name);
-    if (strcmp(name, new_name) == 0) refuse_taken(new_name, nullptr);
     StoredModel taken{};
+    if (find_stored_model(new_name, taken) && OidIsValid(find_carrier(taken.id))) refuse_taken(new_name, nullptr);
     const CatalogWindow window = open_catalog_window();
     SPI_connect();
     delete_orphan(new_name);
-    if (find_stored_model(new_name, taken) && OidIsValid(find_carrier(taken.id))) refuse_taken(new_name, nullptr);
-    const Parameter parameters[] = {{UUIDOID, UUIDPGetDatum(&model.id)}, {TEXTOID, CStringGetTextDatum(new_name)}};
-    if (run("UPDATE tensile_store.model SET name = $2 WHERE id OPERATOR(pg_catalog.=) $1", SPI_OK_UPDATE, parameters) ==
-        0)
-        refuse_unknown(name);
+    if (!lock_model(model.id, name) || update_name(model.id, new_name) == 0) refuse_unknown(name);
     SPI_finish();
     close_catalog_window(window);
 }

@@ -164,7 +164,7 @@ ColumnConverters choose_converters(TupleDesc descriptor, UnusableColumns unusabl
     if (left_out.len > 0) converters.left_out = left_out.data;
     if (converters.count == 0)
         ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
-                        errmsg("the query returns no columns%s", left_out.len > 0 ? " that a model can use" : "")));
+                        errmsg(left_out.len > 0 ? "there is no column that a model can use" : "there are no columns")));
     if (static_cast<std::uint32_t>(converters.count) > protocol::kMaxColumns)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the query returns %d columns, more than %u", converters.count, protocol::kMaxColumns)));
