@@ -63,22 +63,22 @@ void CpuBinding::set_extents(const TileOp& op, std::span<const std::int64_t> ext
     }
 }
 
-bool CpuBinding::run_tile(const TileOp& op, const TilePhase& phase, std::int64_t tile, int slot,
+bool CpuBinding::run_tile(const TileOp& op, const TilePhase& phase, std::int64_t position, int slot,
                           const LaunchContext& context) noexcept {
-    const TileSection* section = phase.sections.data();
-    while (tile >= section->tiles)
-        tile -= (section++)->tiles;
-    const std::int64_t begin = tile * section->items_per_tile;
-    const std::int64_t end = std::min(begin + section->items_per_tile, section->items);
-    const bool bounded = section->extent_slot != Shape::kStatic;
-    const std::int64_t present = bounded ? context.extents[static_cast<std::size_t>(section->extent_slot)] : end;
+    const TilePhase::Tile claimed = phase.order[static_cast<std::size_t>(position)];
+    const TileSection& section = phase.sections[at(claimed.section)];
+    const std::int64_t tile = claimed.tile;
+    const std::int64_t begin = tile * section.items_per_tile;
+    const std::int64_t end = std::min(begin + section.items_per_tile, section.items);
+    const bool bounded = section.extent_slot != Shape::kStatic;
+    const std::int64_t present = bounded ? context.extents[static_cast<std::size_t>(section.extent_slot)] : end;
     if (begin < present) {
-        for (const TileStep& step : section->steps) {
-            if (&step != section->steps.data() && stop_requested(context)) return false;
-            run_step(step, op, begin, end, tile, section->row_wise, slot);
+        for (const TileStep& step : section.steps) {
+            if (&step != section.steps.data() && stop_requested(context)) return false;
+            run_step(step, op, begin, end, tile, section.row_wise, slot);
         }
     }
-    if (end > present) zero_rows(*section, std::max(begin, present), end);
+    if (end > present) zero_rows(section, std::max(begin, present), end);
     return true;
 }
 

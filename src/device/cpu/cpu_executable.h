@@ -30,8 +30,8 @@ class CpuBinding final : public Binding {
     // Before an op is launched: lets its tensors know how many rows are present.
     void set_extents(const TileOp& op, std::span<const std::int64_t> extents);
 
-    // Runs one tile of a phase; false when the stop flag was seen between two steps.
-    bool run_tile(const TileOp& op, const TilePhase& phase, std::int64_t tile, int slot,
+    // Runs the tile at one position of a phase's order; false when the stop flag was seen between two steps.
+    bool run_tile(const TileOp& op, const TilePhase& phase, std::int64_t position, int slot,
                   const LaunchContext& context) noexcept;
 
   private:

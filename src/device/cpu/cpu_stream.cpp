@@ -21,9 +21,9 @@ class CompletedEvent final : public Event {
 std::int64_t tiles_to_run(const TilePhase& phase, const LaunchContext& context) {
     const TileSection& section = phase.sections.front();
     if (phase.sections.size() > 1 || section.extent_slot == Shape::kStatic || !section.zero_tails.empty())
-        return phase.tiles;
+        return phase.tiles();
     const std::int64_t present = context.extents[static_cast<std::size_t>(section.extent_slot)];
-    return std::min(phase.tiles, (present + section.items_per_tile - 1) / section.items_per_tile);
+    return std::min(phase.tiles(), (present + section.items_per_tile - 1) / section.items_per_tile);
 }
 
 }  // namespace

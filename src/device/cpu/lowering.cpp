@@ -173,13 +173,21 @@ class Lowering {
                 add_planned(part.nodes[0], op, shared_bytes);
             }
         }
-        for (TilePhase& phase : op.phases)
-            for (const TileSection& section : phase.sections)
-                phase.tiles += section.tiles;
+        std::ranges::for_each(op.phases, order_tiles);
         LoweredOp lowered = describe(group, op);
         add_scratch(op, shared_bytes, lowered);
         result_.ops.push_back(std::move(op));
         result_.lowered.ops.push_back(std::move(lowered));
+    }
+
+    static void order_tiles(TilePhase& phase) {
+        for (std::size_t i = 0; i < phase.sections.size(); ++i)
+            for (std::int64_t tile = 0; tile < phase.sections[i].tiles; ++tile)
+                phase.order.push_back({static_cast<std::int32_t>(i), static_cast<std::int32_t>(tile)});
+        std::ranges::stable_sort(phase.order, {}, [&](const TilePhase::Tile& tile) {
+            const auto tiles = static_cast<double>(phase.sections[static_cast<std::size_t>(tile.section)].tiles);
+            return (tile.tile + 0.5) / tiles;
+        });
     }
 
     // Registers a node; its results may take over the buffer of an input that the same part has produced.
@@ -286,7 +294,7 @@ class Lowering {
     void add_scratch(TileOp& op, std::size_t shared_bytes, LoweredOp& lowered) {
         std::int64_t most_tiles = 0;
         for (const TilePhase& phase : op.phases)
-            most_tiles = std::max(most_tiles, phase.tiles);
+            most_tiles = std::max(most_tiles, phase.tiles());
         op.participant_bytes = align(op.participant_bytes);
         op.participant_offset = shared_bytes;
         const bool has_product = std::ranges::any_of(op.phases[0].sections, [](const TileSection& section) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace tensile {
@@ -22,6 +23,10 @@ constexpr int kSpinRounds = 600;
 constexpr std::uint64_t kOpen = std::uint64_t{1} << 63;
 constexpr std::uint64_t kOneEntered = std::uint64_t{1} << 32;
 constexpr std::uint64_t kInsideMask = kOneEntered - 1;
+
+// The word of claimed tiles: how many from the front (lower half) and from the back (upper half).
+constexpr std::uint64_t kOneFromFront = 1;
+constexpr std::uint64_t kOneFromBack = std::uint64_t{1} << 32;
 
 constexpr std::uint32_t entered(std::uint64_t gate) {
     return static_cast<std::uint32_t>((gate & ~kOpen) >> 32);
@@ -86,8 +91,12 @@ void TilePool::resize() {
     }
     const BlockedSignals blocked;
     workers_.reserve(static_cast<std::size_t>(workers));
-    for (int index = present; index < workers; ++index)
-        workers_.emplace_back([this, index] { work(index); });
+    try {
+        for (int index = present; index < workers; ++index)
+            workers_.emplace_back([this, index] { work(index); });
+    } catch (const std::system_error&) {
+        // No more threads to be had: those that are there do the work, and the next launch tries again.
+    }
 }
 
 void TilePool::work(int index) {
@@ -134,13 +143,17 @@ void TilePool::leave() {
 
 void TilePool::claim_tiles(int slot) {
     const Launch launch = launch_;
+    const bool from_back = slot % 2 != 0;
     for (;;) {
-        const std::int64_t tile = next_tile_.fetch_add(1, std::memory_order_relaxed);
-        if (tile >= launch.tiles) return;
+        const std::uint64_t claimed =
+            claimed_.fetch_add(from_back ? kOneFromBack : kOneFromFront, std::memory_order_relaxed);
+        const auto front = static_cast<std::int64_t>(claimed & (kOneFromBack - 1));
+        const auto back = static_cast<std::int64_t>(claimed >> 32);
+        if (front + back >= launch.tiles || stopped_.load(std::memory_order_relaxed)) return;
+        const std::int64_t tile = from_back ? launch.tiles - 1 - back : front;
         if ((launch.stop != nullptr && launch.stop->load(std::memory_order_relaxed)) ||
             !launch.body(launch.context, tile, slot)) {
             stopped_.store(true, std::memory_order_relaxed);
-            next_tile_.store(launch.tiles, std::memory_order_relaxed);
             return;
         }
     }
@@ -162,7 +175,7 @@ LaunchStatus TilePool::run(std::int64_t tiles, int max_participants, const StopF
     resize();
     launch_ = Launch{tiles, stop, body, context};
     participant_limit_ = static_cast<std::uint32_t>(max_participants);
-    next_tile_.store(0, std::memory_order_relaxed);
+    claimed_.store(0, std::memory_order_relaxed);
     stopped_.store(false, std::memory_order_relaxed);
     gate_.store(kOpen + kOneEntered, std::memory_order_release);  // slot 0 is the caller's
     generation_.fetch_add(1, std::memory_order_release);

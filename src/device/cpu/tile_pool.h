@@ -1,7 +1,9 @@
 // Threads that run the tiles of one launch: whoever is free claims the next tile through an atomic counter, the caller
-// included. Which thread runs a tile has no influence on what the tile computes, so the number of threads may change
-// between any two launches. A launch allocates nothing and takes no lock; a launch that finds the pool busy with
-// another one runs on its caller alone. Knows tiles and threads, no kernels and no tensors.
+// included. Half of the threads claim from the front and half from the back, so that from launch to launch the same
+// tiles, and their data in the caches, tend to stay with the same thread. Which thread runs a tile has no influence on
+// what the tile computes, so the number of threads may change between any two launches. A launch allocates nothing and
+// takes no lock; a launch that finds the pool busy with another one runs on its caller alone. Knows tiles and threads,
+// no kernels and no tensors.
 #pragma once
 
 #include <atomic>
@@ -62,7 +64,7 @@ class TilePool {
 
     alignas(64) std::atomic<std::uint32_t> generation_{0};  // changes with every launch; parked workers wait on it
     alignas(64) std::atomic<std::uint64_t> gate_{0};        // open bit, threads that have entered, threads inside
-    alignas(64) std::atomic<std::int64_t> next_tile_{0};
+    alignas(64) std::atomic<std::uint64_t> claimed_{0};     // tiles claimed from the front, and from the back
     alignas(64) std::atomic<bool> stopped_{false};
     std::uint32_t participant_limit_ = 0;
     Launch launch_;

@@ -57,7 +57,14 @@ struct TileSection {
 // Sections that may run at the same time; the threads join behind a phase.
 struct TilePhase {
     std::vector<TileSection> sections;
-    std::int64_t tiles = 0;
+    // Tiles of all sections in the order in which they are claimed: each section's tiles are spread evenly, so that a
+    // thread that works from one end gets the same part of every section, and of every op of a step.
+    struct Tile {
+        std::int32_t section;
+        std::int32_t tile;
+    };
+    std::vector<Tile> order;
+    std::int64_t tiles() const { return static_cast<std::int64_t>(order.size()); }
 };
 
 struct TileOp {

@@ -155,7 +155,7 @@ TEST(Lowering, WideProductsKeepAbsentRowsNeutral) {
     builder.output("gradient", ops::matmul(builder, left, y, true, false));
     const Program program = builder.finish();
     const TileProgram lowered = lower(program);
-    EXPECT_GE(lowered.ops[0].phases[0].tiles, 8);
+    EXPECT_GE(lowered.ops[0].phases[0].tiles(), 8);
 
     CpuDevice device(2);
     DeviceRun run(device, program);
