@@ -4,8 +4,8 @@
 
 #include "pg/pg_api.h"
 
-#if PG_VERSION_NUM < 140000
-#error "tensile needs PostgreSQL 14 or newer"
+#if PG_VERSION_NUM < 150000
+#error "tensile needs PostgreSQL 15 or newer"
 #endif
 
 // The module's magic block; 18 can also show name and version.
@@ -16,15 +16,6 @@
 #endif
 
 namespace tensile {
-
-// After this, a misspelled setting with the prefix is an error (before 15: a warning, now).
-inline void reserve_settings_prefix(const char* prefix) {
-#if PG_VERSION_NUM >= 150000
-    MarkGUCPrefixReserved(prefix);
-#else
-    EmitWarningsOnPlaceholders(prefix);
-#endif
-}
 
 // The wait event that pg_stat_activity shows: a name of our own since 17, "Extension" before.
 inline uint32 wait_event([[maybe_unused]] const char* name) {

@@ -6,8 +6,6 @@
 
 #include "pg/pg_api.h"
 
-#include "pg/compat.h"
-
 namespace tensile {
 namespace {
 
@@ -102,7 +100,8 @@ void define_settings() {
                             "Sets how long a statement waits for memory of the tensor pool before it gives up.",
                             "0 means no limit.", &variables.queue_timeout, kDefaultQueueTimeout, 0, INT_MAX,
                             PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-    reserve_settings_prefix("tensile");
+    // After this, a misspelled setting with the prefix is an error.
+    MarkGUCPrefixReserved("tensile");
 }
 
 EngineSettings engine_settings() {

@@ -13,6 +13,20 @@ use Tensile;
 use Test::More;
 use Time::HiRes qw(sleep);
 
+# The number of engines and servers that are left, once they have had the time to notice.
+sub processes_left
+{
+	my ($server) = @_;
+	my $count;
+	for (1 .. 100)
+	{
+		$count = scalar(processes_of($server, 'tensile-engine')) + scalar(processes_of($server, 'postgres'));
+		last if $count == 0;
+		sleep 0.1;
+	}
+	return $count;
+}
+
 my $node = new_server('main', replicates => 1);
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION tensile');
@@ -120,15 +134,21 @@ $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION tensile');
 $engine = wait_for_engine($node);
 $node->stop('immediate');
-for (1 .. 100)
-{
-	last if !processes_of($node, 'tensile-engine');
-	sleep 0.1;
-}
-is(scalar(processes_of($node, 'tensile-engine')), 0, 'an immediate shutdown leaves no engine');
+is(processes_left($node), 0, 'an immediate shutdown leaves no engine');
 $node->start;
 isnt(wait_for_engine($node), $engine, 'after a crash of the server there is a new engine');
 is(status($node, 'last_failure IS NULL'), 't', 'which knows nothing of the old one');
+$postmaster = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/ ? $1 : '';
+$node->kill9;
+is(processes_left($node), 0, 'the engine does not outlive a postmaster that is killed');
+for (1 .. 100)
+{
+	# Until it has been reaped, its id looks like that of a server.
+	last if !kill 0, $postmaster;
+	sleep 0.1;
+}
+$node->start;
+wait_for_engine($node);
 $node->stop;
 
 done_testing();
