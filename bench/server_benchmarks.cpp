@@ -212,7 +212,7 @@ void kill_engine() {
                         number(connection, query);
                         ++answers;
                     } catch (const pqxx::sql_error& error) {
-                        if (error.sqlstate().substr(0, 2) != "08") throw;
+                        if (error.sqlstate() != "58000") throw;
                         ++errors;
                     }
                 }
@@ -242,7 +242,7 @@ void kill_engine() {
     for (std::thread& client : clients)
         client.join();
     back.print("engine killed: until a new statement is answered", "ms");
-    std::printf("%-58s %ld answers, %ld statements failed (class 08), %d sessions dropped, postmaster %s\n",
+    std::printf("%-58s %ld answers, %ld statements failed (58000), %d sessions dropped, postmaster %s\n",
                 "32 clients meanwhile", answers.load(), errors.load(), dropped.load(),
                 number(observer, "SELECT extract(epoch FROM pg_postmaster_start_time())") == started ? "the same"
                                                                                                      : "RESTARTED");

@@ -22,7 +22,7 @@ TEST_F(Concurrency, HundredClientsPredictTheSame) {
     auto setup = connect("integration_setup");
     train_small_model(setup, "concurrency_shared");
     const std::string query =
-        "SELECT sum(tensile.predict('concurrency_shared', r)) "
+        "SELECT sum(tensile.predict('concurrency_shared', r, task => 'y')) "
         "FROM (SELECT x1, x2, x3, category FROM integration_rows WHERE id <= 50) AS r";
     double expected = 0;
     {

@@ -17,11 +17,11 @@ void prepare_database() {
     transaction.exec("CREATE EXTENSION IF NOT EXISTS tensile");
     transaction.exec(R"(
         CREATE TABLE IF NOT EXISTS integration_rows AS
-        SELECT i AS id, x1, x2, x3, (ARRAY['red', 'green', 'blue'])[1 + i % 3] AS category,
+        SELECT i::integer AS id, x1, x2, x3, (ARRAY['red', 'green', 'blue'])[1 + (i % 3)::integer] AS category,
                2 * x1 - x2 + CASE WHEN i % 3 = 0 THEN 1 ELSE 0 END AS y, x1 + x2 > 1 AS flag
         FROM (SELECT i, (i * 7919 % 1000) / 1000.0::float8 AS x1, (i * 104729 % 1000) / 1000.0::float8 AS x2,
                      (i * 1299709 % 1000) / 1000.0::float8 AS x3
-              FROM generate_series(1, 20000) AS i) AS generated)");
+              FROM generate_series(1, 20000::bigint) AS i) AS generated)");
     transaction.commit();
 }
 
