@@ -5,10 +5,11 @@ use warnings FATAL => 'all';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('crash');
 $node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'tensile'");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'tensile'\nrestart_after_crash = on");
 $node->start;
 
 $node->safe_psql('postgres', q{
@@ -41,6 +42,14 @@ my $engine = $node->safe_psql('postgres', 'SELECT engine_pid FROM tensile.engine
 $node->stop('immediate');
 eval { $open->{run}->finish; };
 eval { $running->{run}->finish; };
+for (1 .. 100)
+{
+    # Its end is noticed a moment after that of the server.
+    last if !kill 0, $engine;
+    usleep(100_000);
+}
+# The kernel kills the engine when its supervisor is gone; that it is reaped may take another moment.
+for (1 .. 100) { last unless kill(0, $engine); select(undef, undef, undef, 0.1); }
 ok(!kill(0, $engine), 'no engine outlives an immediate shutdown') or kill(9, $engine);
 
 $node->start;
