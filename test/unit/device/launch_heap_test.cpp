@@ -26,6 +26,11 @@ void* allocate(std::size_t bytes) {
     return memory;
 }
 
+// Not inlined: the compiler would take the pair of new and free for a mistake.
+[[gnu::noinline]] void release(void* memory) {
+    std::free(memory);
+}
+
 }  // namespace
 
 void* operator new(std::size_t bytes) {
@@ -41,16 +46,16 @@ void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
     return allocate(bytes);
 }
 void operator delete(void* memory) noexcept {
-    std::free(memory);
+    release(memory);
 }
 void operator delete[](void* memory) noexcept {
-    std::free(memory);
+    release(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
+    release(memory);
 }
 void operator delete[](void* memory, std::size_t) noexcept {
-    std::free(memory);
+    release(memory);
 }
 
 namespace tensile::test {
