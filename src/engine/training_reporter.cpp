@@ -27,15 +27,20 @@ void TrainingReporter::after_step() {
     const Clock::time_point now = Clock::now();
     if (now < next_report_) return;
     next_report_ = now + kReportInterval;
-    TrainingProgress progress = training_.progress();
-    progress.phase = phase_;
-    report(progress);
+    report_training();
     collect_log();
     while (!unsent_.empty() && send_log_line(/*block=*/false)) {
     }
 }
 
+void TrainingReporter::report_training() {
+    TrainingProgress progress = training_.progress();
+    progress.phase = phase_;
+    report(progress);
+}
+
 void TrainingReporter::finish() {
+    report_training();
     collect_log();
     while (!unsent_.empty())
         send_log_line(/*block=*/true);

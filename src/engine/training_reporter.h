@@ -20,11 +20,12 @@ class TrainingReporter {
     void enter(std::string phase);
     // Between steps; most calls return at once.
     void after_step();
-    // Sends the rest of the log, waiting for the client if need be.
+    // After the last step: sends the rest of the log, waiting for the client if need be.
     void finish();
 
   private:
     using Clock = std::chrono::steady_clock;
+    void report_training();
     void report(const TrainingProgress& progress);
     void collect_log();
     bool send_log_line(bool block);

@@ -201,6 +201,109 @@ TEST(HangUp, OfOneSessionLeavesTheOtherAlone) {
     EXPECT_EQ(train_example(*connection).key, before.key);
 }
 
+TEST(HangUp, DuringPredictionFreesTheRows) {
+    TestEngine engine;
+    std::unique_ptr<client::Connection> connection = engine.connect();
+    const client::TrainedModel model = train_example(*connection);
+    open_slot(*connection, 1, model, example_features(1));
+    const std::uint64_t idle = engine.resources().pool.summary().used;
+    const BlockBuilder many = example_features(200000);
+    const protocol::Segment segment = many.segment();
+    client::request_predict(*connection, 1, segment, many.bytes());
+    client::send_all(*connection);
+    connection.reset();
+    EXPECT_TRUE(eventually([&] { return engine.resources().host.used() == 0; }));
+    // The model and its contexts stay for others, as evictable bytes.
+    EXPECT_GE(engine.resources().pool.summary().used, idle);
+    EXPECT_TRUE(eventually([&] {
+        engine.resources().models.reclaim(1);
+        return engine.resources().pool.summary().used == 0;
+    }));
+}
+
+// Fills the socket with log lines that the client does not read.
+std::unique_ptr<client::Connection> start_unread_training(TestEngine& engine, int epochs) {
+    std::unique_ptr<client::Connection> connection = engine.connect();
+    const BlockBuilder rows = example_rows(64);
+    begin_training(*connection, rows,
+                   "{\"epochs\": " + std::to_string(epochs) + R"(, "hidden": [4], "patience": 0, "validation": 0})");
+    append(*connection, rows);
+    client::request_run(*connection);
+    client::send_all(*connection);
+    return connection;
+}
+
+TEST(SlowClient, DoesNotSlowTheTrainingAndGetsTheWholeLog) {
+    constexpr int kEpochs = 5000;
+    TestEngine engine;
+    const auto slow = start_unread_training(engine, kEpochs);
+    // The job gives its bytes back after the last line has been taken, so it is still there, but its work is done.
+    const auto watcher = engine.connect();
+    EXPECT_TRUE(eventually([&] {
+        const std::optional<std::string> epoch = monitor(*watcher, "progress").rows.at(0).at(5);
+        return epoch && std::stoi(*epoch) > kEpochs * 9 / 10;
+    }));
+    int last_epoch = 0;
+    bool finished = false;
+    while (!finished) {
+        const client::Reply reply = client::receive(*slow);
+        if (const auto* entry = reply.as<protocol::LogEntry>()) {
+            EXPECT_GE(entry->epoch(), last_epoch);
+            EXPECT_LE(entry->epoch(), last_epoch + 1);
+            last_epoch = entry->epoch();
+        }
+        finished = reply.as<protocol::TrainReply>() != nullptr;
+    }
+    EXPECT_EQ(last_epoch, kEpochs);
+}
+
+TEST(SlowClient, ThatHangsUpFreesEverything) {
+    TestEngine engine;
+    std::unique_ptr<client::Connection> slow = start_unread_training(engine, 3000);
+    EXPECT_TRUE(eventually([&] { return engine.resources().pool.summary().used > 0; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // most likely waiting for the client by now
+    slow.reset();
+    EXPECT_TRUE(eventually([&] { return everything_is_free(engine); }));
+}
+
+TEST(SlowClient, DoesNotKeepTheEngineFromStopping) {
+    TestEngine engine;
+    const std::unique_ptr<client::Connection> slow = start_unread_training(engine, 3000);
+    EXPECT_TRUE(eventually([&] { return engine.resources().pool.summary().used > 0; }));
+    EXPECT_TRUE(engine.engine().stop(std::chrono::seconds(10)));
+    EXPECT_TRUE(everything_is_free(engine));
+}
+
+TEST(Queue, ATimeoutIsAnErrorThatNamesWhoHoldsThePool) {
+    std::uint64_t need = 0;
+    {
+        TestEngine probe;
+        const auto connection = start_long_training(probe);
+        need = probe.resources().pool.summary().used;
+    }
+    Settings settings = small_settings();
+    settings.pool_size = need + need / 2;
+    TestEngine engine(settings);
+    const auto first = start_long_training(engine);
+    const auto second = engine.connect();
+    const BlockBuilder rows = example_rows(1000);
+    const std::vector<std::string_view> targets = {"y", "warm"};
+    const std::vector<client::ColumnDeclaration> columns = rows.declarations();
+    client::request_training(*second, {"waiting", "mlp", kManyEpochs, targets, columns, /*queue_timeout_ms=*/20});
+    client::expect<protocol::Accepted>(client::exchange(*second));
+    append(*second, rows);
+    client::request_run(*second);
+    try {
+        client::exchange(*second);
+        FAIL() << "both jobs fit";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.sqlstate(), sqlstate::kInsufficientResources);
+        EXPECT_NE(error.detail().find("example"), std::string::npos) << error.detail();
+    }
+    EXPECT_EQ(engine.resources().pool.summary().queued, 0);
+    EXPECT_EQ(monitor(*second, "engine").rows.size(), 1U);
+}
+
 TEST(Sessions, TwoTrainAndPredictAtTheSameTime) {
     TestEngine engine;
     const auto first = engine.connect();

@@ -1,8 +1,8 @@
-// An engine inside the test's process, clients of it, and rows to send. Shared by the tests of engine and client.
+// An engine inside the test's process, clients of it, and rows to send. Shared by the tests of engine and client and by
+// bench/roundtrip_bench.cpp: what must hold for a test to go on is an exception, not an expectation.
 #pragma once
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,6 +31,10 @@ inline constexpr std::string_view kBuildId = "test-build";
 
 // Generous: it bounds a hanging test, it measures nothing.
 inline constexpr std::chrono::seconds kGenerousLimit(60);
+
+inline void require(bool condition, const char* what) {
+    if (!condition) throw std::logic_error(what);
+}
 
 template <typename Condition>
 bool eventually(Condition condition) {
@@ -55,7 +60,7 @@ class TestEngine {
   public:
     explicit TestEngine(const Settings& settings = small_settings()) {
         int ends[2];
-        EXPECT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+        require(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0, "no pipe");
         log_reader_ = protocol::Descriptor(ends[0]);
         log_writer_ = protocol::Descriptor(ends[1]);
         log_.emplace(log_writer_.get());
@@ -68,7 +73,7 @@ class TestEngine {
     // A connected client that has not said hello.
     std::unique_ptr<client::Connection> connect_silently() {
         int ends[2];
-        EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+        require(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0, "no sockets");
         engine_->start_session(protocol::Descriptor(ends[0]));
         return std::make_unique<client::Connection>(ends[1]);
     }
@@ -102,6 +107,10 @@ class BlockBuilder {
     BlockBuilder& number(std::string name, std::vector<double> values) {
         return add(std::move(name), "double precision", protocol::ColumnKind::Number, protocol::ElementType::kF64,
                    as_bytes(values), values.size());
+    }
+    BlockBuilder& real(std::string name, std::vector<float> values) {
+        return add(std::move(name), "real", protocol::ColumnKind::Number, protocol::ElementType::kF32, as_bytes(values),
+                   values.size());
     }
     BlockBuilder& boolean(std::string name, std::vector<std::uint8_t> values) {
         return add(std::move(name), "boolean", protocol::ColumnKind::Boolean, protocol::ElementType::kBool,
@@ -144,7 +153,7 @@ class BlockBuilder {
     }
     protocol::Segment segment() const {
         std::optional<protocol::Segment> segment = protocol::Segment::create(bytes());
-        EXPECT_TRUE(segment);
+        require(segment.has_value(), "no segment");
         write(segment->bytes());
         return std::move(*segment);
     }
@@ -239,7 +248,7 @@ inline client::TrainedModel train_example(client::Connection& connection, int ro
 
 inline void load(client::Connection& connection, const client::TrainedModel& model) {
     std::optional<protocol::Segment> segment = protocol::Segment::create(model.manifest.size() + model.weights.size());
-    ASSERT_TRUE(segment);
+    require(segment.has_value(), "no segment");
     std::memcpy(segment->bytes().data(), model.manifest.data(), model.manifest.size());
     std::memcpy(segment->bytes().data() + model.manifest.size(), model.weights.data(), model.weights.size());
     client::request_load(connection, model.key, *segment, model.manifest.size(), model.weights.size());
@@ -268,7 +277,7 @@ struct Predicted {
 inline Predicted copied(const client::Prediction& prediction) {
     Predicted result;
     const protocol::BlockView& view = prediction.view;
-    EXPECT_EQ(view.columns.size(), 3U);
+    require(view.columns.size() == 3, "prediction of another model than the example");
     for (std::uint32_t row = 0; row < view.row_count; ++row) {
         result.y.push_back(static_cast<const double*>(view.values(0))[row]);
         result.warm_probability.push_back(static_cast<const double*>(view.values(1))[row]);
