@@ -1,3 +1,4 @@
+// Sizes as text; see byte_size.h.
 #include "memory/byte_size.h"
 
 #include <array>

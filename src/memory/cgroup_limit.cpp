@@ -1,3 +1,4 @@
+// Reads memory limits from /proc and /sys/fs/cgroup; see cgroup_limit.h.
 #include "memory/cgroup_limit.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Best fit with neighbour merge; see extent_allocator.h.
 #include "memory/extent_allocator.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Charging and its refusal; see host_budget.h.
 #include "memory/host_budget.h"
 
 #include "memory/byte_size.h"

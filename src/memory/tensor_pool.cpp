@@ -1,3 +1,5 @@
+// The queue of requests, grants and their errors; see tensor_pool.h. One mutex guards all state; neither the reclaimer
+// nor the device's discard is called under it.
 #include "memory/tensor_pool.h"
 
 #include <algorithm>

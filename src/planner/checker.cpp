@@ -1,3 +1,4 @@
+// The proof of a plan; see checker.h. Includes nothing of the planner but the plan's format.
 #include "planner/checker.h"
 
 #include <algorithm>

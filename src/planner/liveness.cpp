@@ -1,3 +1,4 @@
+// Live ranges, and the plan that moves nothing; see liveness.h.
 #include "planner/liveness.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Greedy placement in a few fixed orders; see offsets.h.
 #include "planner/offsets.h"
 
 #include <algorithm>

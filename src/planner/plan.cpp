@@ -1,8 +1,18 @@
+// The text form of plans.
 #include "planner/plan.h"
 
 namespace tensile {
 
 namespace {
+
+void append_after(std::string& text, const std::vector<std::int32_t>& after) {
+    if (after.empty()) return;
+    text += " after";
+    for (std::int32_t action : after)
+        text += " " + std::to_string(action);
+}
+
+}  // namespace
 
 const char* name_of(LoweredKind kind) {
     switch (kind) {
@@ -19,15 +29,6 @@ const char* name_of(LoweredKind kind) {
     }
     return "?";
 }
-
-void append_after(std::string& text, const std::vector<std::int32_t>& after) {
-    if (after.empty()) return;
-    text += " after";
-    for (std::int32_t action : after)
-        text += " " + std::to_string(action);
-}
-
-}  // namespace
 
 std::string Plan::to_string(const LoweredProgram& lowered) const {
     std::string text = "plan " + program + ": extent " + std::to_string(extent_bytes) + ", peak " +

@@ -17,6 +17,13 @@ namespace tensile {
 // Every offset and size of a plan is a multiple of this.
 inline constexpr std::uint64_t kTensorAlignment = 64;
 
+constexpr std::uint64_t aligned_size(std::uint64_t bytes) {
+    return (bytes + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
+}
+
+// "input", "variable", "constant", "result", "scratch".
+const char* name_of(LoweredKind kind);
+
 inline constexpr std::uint64_t kNoOffset = ~std::uint64_t{0};
 
 enum class ActionKind : std::uint8_t {

@@ -1,3 +1,4 @@
+// The line of waiters, linked through their stacks; see arbiter.h.
 #include "runtime/arbiter.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// Loading, borrowing and evicting; see inference.h. Order of locks: the cache's, then a model's or the pool's.
 #include "runtime/inference.h"
 
 #include <algorithm>
@@ -294,7 +295,7 @@ std::shared_ptr<LoadedModel> InferenceCache::load(const ModelKey& key, std::uniq
     LoadedModel::State& model = *state;
     model.check(weights);
     auto planned = cache.program(key, *model.stored, kFloorCapacity);
-    const std::uint64_t weight_end = (weights.size() + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
+    const std::uint64_t weight_end = aligned_size(weights.size());
     model.extent =
         cache.pool.acquire(weight_end + planned->extent_bytes(), {0, 0, "model", model.stored->label()}, timeout, stop);
     if (!weights.empty()) std::memcpy(model.extent.data(), weights.data(), weights.size());

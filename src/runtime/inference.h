@@ -2,10 +2,10 @@
 // program of fixed capacity with a place in memory of its own) that predictions borrow.
 //
 // A prediction whose model is loaded borrows an idle context, fills its inputs, runs it and gives it back: no pool, no
-// allocation, no lock on the usual path. Contexts and models that nobody uses stay until the pool wants their bytes back, least recently
-// used first; a model in use means that somebody holds its shared_ptr. A model's own extent includes one floor context,
-// so that a prediction which finds no bytes for another context waits for that one instead of holding bytes while it
-// waits for bytes. Knows no model family or session.
+// allocation, no lock on the usual path. Contexts and models that nobody uses stay until the pool wants their bytes
+// back, least recently used first; a model in use means that somebody holds its shared_ptr. A model's own extent
+// includes one floor context, so that a prediction which finds no bytes for another context waits for that one instead
+// of holding bytes while it waits for bytes. Knows no model family or session.
 #pragma once
 
 #include <array>

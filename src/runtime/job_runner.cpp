@@ -1,3 +1,4 @@
+// Lays a job out in its extent and runs its steps; see job_runner.h.
 #include "runtime/job_runner.h"
 
 #include <algorithm>
@@ -9,26 +10,6 @@
 namespace tensile {
 
 namespace {
-
-std::uint64_t aligned(std::uint64_t bytes) {
-    return (bytes + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
-}
-
-const char* kind_name(LoweredKind kind) {
-    switch (kind) {
-    case LoweredKind::kInput:
-        return "input";
-    case LoweredKind::kVariable:
-        return "variable";
-    case LoweredKind::kConstant:
-        return "constant";
-    case LoweredKind::kResult:
-        return "result";
-    case LoweredKind::kScratch:
-        return "scratch";
-    }
-    return "?";
-}
 
 // Rows that one thread feeds at a time: about 64 kB, so that small batches are fed by one thread without a join.
 std::int64_t feeding_grain(const Program& program) {
@@ -102,7 +83,7 @@ void JobRunner::State::lay_out() {
     std::uint64_t end = 0;
     for (const Variable& variable : job.variables) {
         variable_offsets.push_back(end);
-        end += aligned(variable.type.bytes());
+        end += aligned_size(variable.type.bytes());
     }
     std::uint64_t transient_bytes = 0;
     for (ProgramSlot& slot : programs) {
@@ -201,7 +182,7 @@ std::vector<TensorRow> JobRunner::tensors() const {
                 offset = slot.constants + slot.planned->constant_offsets[i];
             else
                 continue;  // a variable
-            rows.push_back({state.label, lowered.name, tensor.name, kind_name(tensor.kind), tensor.bytes, offset});
+            rows.push_back({state.label, lowered.name, tensor.name, name_of(tensor.kind), tensor.bytes, offset});
         }
     }
     return rows;

@@ -1,3 +1,4 @@
+// Least-recently-used bookkeeping; see program_cache.h.
 #include "runtime/program_cache.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// From a program to something that runs at an address; see program_instance.h.
 #include "runtime/program_instance.h"
 
 #include <cstring>
@@ -12,10 +13,6 @@ namespace tensile {
 namespace {
 
 constexpr std::int32_t kNoTensor = -1;
-
-std::uint64_t aligned(std::uint64_t bytes) {
-    return (bytes + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
-}
 
 // The lowered tensor that stores each program value; the first one where a device keeps copies in other layouts.
 std::vector<std::int32_t> tensors_by_value(const Program& program, const LoweredProgram& lowered) {
@@ -62,7 +59,7 @@ void place_constants(PlannedProgram& planned) {
             throw InternalError("lowering of program \"" + planned.program.name() +
                                 "\" has made a constant of nothing");
         planned.constant_offsets[i] = planned.constant_bytes;
-        planned.constant_bytes += aligned(tensor.bytes);
+        planned.constant_bytes += aligned_size(tensor.bytes);
     }
 }
 
