@@ -27,6 +27,8 @@ CpuDevice::CpuDevice(int threads) : kernels_(make_kernel_table()) {
     properties_.kind = "cpu";
     properties_.instruction_set = kernel_instruction_set();
     properties_.library = OnednnLibrary::version();
+    if (OnednnLibrary::instruction_set() != properties_.instruction_set)
+        properties_.library += " on " + std::string(OnednnLibrary::instruction_set());
     properties_.threads = thread_count(threads);
     training_pool_ =
         std::make_shared<TilePool>(properties_.threads, StreamPriority::kTraining, &OnednnLibrary::prepare_thread);

@@ -55,7 +55,9 @@ CpuBinding::CpuBinding(std::shared_ptr<const TileProgram> program, std::span<std
 void CpuBinding::set_extents(const TileOp& op, std::span<const std::int64_t> extents) {
     const auto set = [&](TensorView& view) {
         const Shape& shape = view.type.shape;
-        if (shape.is_bounded()) view.extent = extents[static_cast<std::size_t>(shape.extent_slot())];
+        if (!shape.is_bounded()) return;
+        const std::int64_t present = extents[static_cast<std::size_t>(shape.extent_slot())];
+        view.extent = std::clamp<std::int64_t>(present, 0, shape.rows());
     };
     for (std::int32_t node : op.nodes) {
         std::ranges::for_each(nodes_[at(node)].inputs, set);

@@ -27,10 +27,18 @@ std::string OnednnLibrary::version() {
            std::to_string(version->patch);
 }
 
-bool OnednnLibrary::rows_are_independent() {
+std::string_view OnednnLibrary::instruction_set() {
+    // Each set has the bits of those before it.
     const auto isa = static_cast<unsigned>(dnnl_get_effective_cpu_isa());
-    constexpr auto kAvx512 = static_cast<unsigned>(dnnl_cpu_isa_avx512_core);
-    return (isa & kAvx512) == kAvx512;
+    const auto includes = [isa](dnnl_cpu_isa_t set) { return (isa & set) == static_cast<unsigned>(set); };
+    if (includes(dnnl_cpu_isa_avx512_core)) return "AVX-512";
+    if (includes(dnnl_cpu_isa_avx2)) return "AVX2";
+    if (includes(dnnl_cpu_isa_avx)) return "AVX";
+    return includes(dnnl_cpu_isa_sse41) ? "SSE4.1" : "scalar";
+}
+
+bool OnednnLibrary::rows_are_independent() {
+    return instruction_set() == "AVX-512";
 }
 
 void OnednnLibrary::prepare_thread() {

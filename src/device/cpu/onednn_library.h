@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace tensile {
 
@@ -16,6 +17,8 @@ class OnednnLibrary {
 
     // "oneDNN 2.6.3"
     static std::string version();
+    // "AVX-512", "AVX2", "AVX", "SSE4.1" or "scalar": what it uses, which its environment may limit.
+    static std::string_view instruction_set();
     // Whether a row of a matrix product has the same bits however many rows are computed with it. True of the AVX-512
     // kernels; the others fall back to other kernels for few rows.
     static bool rows_are_independent();

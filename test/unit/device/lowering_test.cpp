@@ -185,6 +185,14 @@ TEST(Lowering, RefusesTypesWithoutKernels) {
     }
 }
 
+TEST(CpuDevice, SaysWhatItsBitsDependOn) {
+    const CpuDevice device(3);
+    EXPECT_EQ(device.properties().kind, "cpu");
+    EXPECT_THAT(device.properties().instruction_set, ::testing::AnyOf("AVX-512", "AVX2", "SSE4.1", "scalar"));
+    EXPECT_THAT(device.properties().library, ::testing::MatchesRegex("oneDNN [0-9]+\\.[0-9]+\\.[0-9]+.*"));
+    EXPECT_EQ(device.properties().threads, 3);
+}
+
 TEST(CpuDevice, AStoppedLaunchSaysSoAndTheNextOneRuns) {
     const Program program = training_program({.batch = 256, .features = 40, .hidden = 64});
     CpuDevice device(2);
