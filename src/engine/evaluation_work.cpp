@@ -8,12 +8,20 @@
 
 namespace tensile {
 
+namespace {
+
+// A score and a target that metrics over all rows (auc) keep of each row and task.
+constexpr std::uint64_t kBytesPerJudgement = 16;
+
+}  // namespace
+
 EvaluationWork::EvaluationWork(const Resources& resources, SessionStatus& status, SessionPort& port,
                                std::shared_ptr<LoadedModel> model, const protocol::EvaluateBegin& message)
     : port_(port),
       model_(std::move(model)),
       columns_(column_descriptions(message.columns())),
       binding_(predictor_of(*model_).bind_columns(columns_)),
+      charge_(resources.host.charge(0)),
       evaluation_(predictor_of(*model_).evaluation(columns_)),
       predictor_(resources.device, status.stop()),
       activity_(status, model_->stored().label(), "", "evaluating") {}
@@ -21,6 +29,8 @@ EvaluationWork::EvaluationWork(const Resources& resources, SessionStatus& status
 void EvaluationWork::append(const Request& request) {
     const auto& message = request.as<protocol::AppendRows>();
     const RawRows& rows = rows_.read(message.rows(), request.attached.segment, columns_);
+    const std::size_t tasks = predictor_of(*model_).outputs().size();
+    charge_.resize(charge_.bytes() + static_cast<std::uint64_t>(rows.count) * tasks * kBytesPerJudgement);
     PredictionColumns predictions;
     predictions.keep_distributions = true;
     predictor_.run(*model_, rows, binding_, predictions);

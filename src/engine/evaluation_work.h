@@ -27,6 +27,7 @@ class EvaluationWork final : public RowWork {
     std::shared_ptr<LoadedModel> model_;  // held, so that all rows meet the same weights without being sent again
     std::vector<ColumnDescription> columns_;
     std::vector<int> binding_;
+    HostCharge charge_;  // of what the metrics keep; outlives it
     std::unique_ptr<Evaluation> evaluation_;
     BatchPredictor predictor_;
     ReceivedRows rows_;

@@ -18,6 +18,12 @@ constexpr std::size_t kMaxSlots = 1024;
 // Larger blocks go into a segment.
 constexpr std::size_t kMaxInlineBlock = 128 * 1024;
 
+// Requests of up to this many rows keep their working memory for the next one; that of larger ones is charged to the
+// host budget and given back.
+constexpr std::int64_t kKeptRows = 4096;
+// Of one output of one row: value, class, label and a copy of the row's text.
+constexpr std::uint64_t kWorkingBytes = 40;
+
 void clear(PredictionColumns& predictions, std::size_t outputs) {
     predictions.values.resize(outputs);
     predictions.classes.resize(outputs);
@@ -100,7 +106,22 @@ void PredictionService::predict(const Request& request) {
 
     const RawRows& rows = rows_.read(message.rows(), request.attached.segment, bound.columns);
     const Predictor& predictor = predictor_of(*model);
-    clear(predictions_, predictor.outputs().size());
+    const std::size_t outputs = predictor.outputs().size();
+    const bool large = rows.count > kKeptRows;
+    HostCharge working;
+    if (large) working = resources_.host.charge(static_cast<std::uint64_t>(rows.count) * outputs * kWorkingBytes);
+    // Whichever way a large request ends, its memory is not kept.
+    struct Release {
+        PredictionService& service;
+        bool large;
+        ~Release() {
+            if (!large) return;
+            service.predictions_ = {};
+            service.rows_ = {};
+        }
+    };
+    const Release release{*this, large};
+    clear(predictions_, outputs);
     predictor_.run(*model, rows, bound.binding, predictions_);
     send_predictions(predictor, static_cast<std::uint32_t>(rows.count));
 }
