@@ -13,7 +13,7 @@ SELECT * FROM test.train('color', 'SELECT a, b, kind, color FROM test.points', '
 SELECT * FROM test.train('all', 'SELECT a, b, kind, y, flag, color FROM test.points', '{y,flag,color}');
 
 -- What is stored.
-SELECT name, version, method, owner = current_user AS mine, targets, weight_bytes > 0 AS has_weights, rows_used, epochs,
+SELECT name, version, method, owner = current_user AS mine, targets, features, weight_bytes > 0 AS has_weights, rows_used, epochs,
        source_query, length(sha256)
 FROM tensile.models ORDER BY name COLLATE "C";
 SELECT options FROM tensile.models WHERE name = 'number';

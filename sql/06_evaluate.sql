@@ -9,6 +9,8 @@ FROM tensile.evaluate('number', 'SELECT * FROM test.points') AS e WHERE metric =
 SELECT abs(e.value - (SELECT avg((p.predicted_flag = p.flag)::integer)
                       FROM tensile.predict_query('flag', 'SELECT * FROM test.points') AS p(flag boolean, predicted_flag boolean))) < 1e-9 AS accuracy
 FROM tensile.evaluate('flag', 'SELECT * FROM test.points') AS e WHERE metric = 'accuracy';
+-- Columns that the model does not use do not matter.
+SELECT count(*) FROM tensile.evaluate('number', $$SELECT *, '{}'::jsonb AS j, repeat('x', 100000) AS t FROM test.points WHERE id <= 10$$);
 -- Rows without a target are not used.
 SELECT metric, value FROM tensile.evaluate('number', 'SELECT a, b, kind, CASE WHEN id % 2 = 0 THEN y END AS y FROM test.points')
 WHERE task IS NULL ORDER BY metric;

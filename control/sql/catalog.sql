@@ -19,6 +19,8 @@ CREATE TABLE tensile_store.version (
     number integer NOT NULL,
     method text NOT NULL,
     targets text[] NOT NULL,
+    columns text[] NOT NULL, -- of the training query, targets included
+    column_types text[] NOT NULL,
     options text NOT NULL,
     source_query text NOT NULL,
     manifest text COLLATE "C" NOT NULL,
@@ -88,6 +90,8 @@ SELECT m.name,
        v.method,
        pg_catalog.pg_get_userbyid(t.typowner) AS owner,
        v.targets,
+       ARRAY(SELECT u.name FROM pg_catalog.unnest(v.columns) WITH ORDINALITY AS u(name, position)
+             WHERE u.name <> ALL (v.targets) ORDER BY u.position) AS features,
        v.weight_bytes,
        v.rows_used,
        v.epochs,

@@ -39,6 +39,15 @@ struct ModelVersion {
 // model, 42501 no USAGE on its carrier.
 ModelVersion find_version(const char* model_name);
 
+// The columns that a version was trained with, in the current memory context.
+struct ModelColumns {
+    int count;
+    const char** names;
+    const char** types;  // as SQL writes them
+};
+enum class ColumnUse : std::uint8_t { kFeatures, kFeaturesAndTargets };
+ModelColumns read_columns(const pg_uuid_t& version, ColumnUse use);
+
 // The manifest (JSON, UTF-8) of a version, in the current memory context.
 std::span<const char> read_manifest(const pg_uuid_t& version);
 
@@ -69,7 +78,9 @@ struct NewVersion {
     const char* name;
     bool replace;
     const char* method;
-    Datum targets;  // text[]
+    Datum targets;       // text[]
+    Datum columns;       // text[]
+    Datum column_types;  // text[]
     const char* options;
     const char* query;
     std::span<const char> manifest;

@@ -17,9 +17,12 @@ enum VersionColumn : AttrNumber {
     kVersionId = 1,
     kVersionModel = 2,
     kVersionNumber = 3,
-    kVersionManifest = 8,
-    kVersionSha256 = 9,
-    kVersionWeightBytes = 10
+    kVersionTargets = 5,
+    kVersionColumns = 6,
+    kVersionColumnTypes = 7,
+    kVersionManifest = 10,
+    kVersionSha256 = 11,
+    kVersionWeightBytes = 12
 };
 enum WeightColumn : AttrNumber { kWeightVersion = 1, kWeightPart = 2, kWeightChecksum = 3, kWeightBytes = 4 };
 
@@ -67,6 +70,20 @@ void key_equals_uuid(ScanKeyData& key, AttrNumber column, const pg_uuid_t& value
 [[noreturn]] void refuse_unknown(const char* model_name) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", model_name)));
     pg_unreachable();
+}
+
+[[noreturn]] void refuse_vanished() {
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version of a model has vanished")));
+    pg_unreachable();
+}
+
+const char** text_elements(Datum array, int& count) {
+    Datum* elements = nullptr;
+    deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elements, nullptr, &count);
+    auto** texts = static_cast<const char**>(palloc(sizeof(char*) * static_cast<std::size_t>(count + 1)));
+    for (int i = 0; i < count; ++i)
+        texts[i] = TextDatumGetCString(elements[i]);
+    return texts;
 }
 
 void find_number(const char* model_name, ModelVersion& version) {
@@ -119,13 +136,41 @@ ModelVersion find_version(const char* model_name) {
     return version;
 }
 
+ModelColumns read_columns(const pg_uuid_t& version, ColumnUse use) {
+    ScanKeyData key{};
+    key_equals_uuid(key, kVersionId, version);
+    const Scan scan = begin_scan("version", "version_pkey", 1, &key);
+    HeapTuple tuple = scan.next();
+    if (!HeapTupleIsValid(tuple)) refuse_vanished();
+    int target_count = 0;
+    const char** targets = text_elements(scan.column(tuple, kVersionTargets), target_count);
+    int type_count = 0;
+    ModelColumns all{};
+    all.names = text_elements(scan.column(tuple, kVersionColumns), all.count);
+    all.types = text_elements(scan.column(tuple, kVersionColumnTypes), type_count);
+    scan.close();
+    if (type_count != all.count)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("columns of a model do not match their types")));
+    if (use == ColumnUse::kFeaturesAndTargets) return all;
+    int kept = 0;
+    for (int i = 0; i < all.count; ++i) {
+        bool is_target = false;
+        for (int j = 0; j < target_count; ++j)
+            is_target = is_target || strcmp(all.names[i], targets[j]) == 0;
+        if (is_target) continue;
+        all.names[kept] = all.names[i];
+        all.types[kept++] = all.types[i];
+    }
+    all.count = kept;
+    return all;
+}
+
 std::span<const char> read_manifest(const pg_uuid_t& version) {
     ScanKeyData key{};
     key_equals_uuid(key, kVersionId, version);
     const Scan scan = begin_scan("version", "version_pkey", 1, &key);
     HeapTuple tuple = scan.next();
-    if (!HeapTupleIsValid(tuple))
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a version of a model has vanished")));
+    if (!HeapTupleIsValid(tuple)) refuse_vanished();
     const char* manifest = text_to_cstring(DatumGetTextPP(scan.column(tuple, kVersionManifest)));
     scan.close();
     const char* utf8 = pg_server_to_any(manifest, static_cast<int>(strlen(manifest)), PG_UTF8);

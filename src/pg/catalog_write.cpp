@@ -16,7 +16,7 @@ struct Parameter {
 
 // Runs a fixed statement that must end with `expected`; returns the rows it processed.
 std::uint64_t run(const char* statement, int expected, std::span<const Parameter> parameters) {
-    constexpr std::size_t kMaxParameters = 16;
+    constexpr std::size_t kMaxParameters = 20;
     Oid types[kMaxParameters];
     Datum values[kMaxParameters];
     Assert(parameters.size() <= kMaxParameters);
@@ -102,6 +102,8 @@ void insert_version(const NewVersion& version, const pg_uuid_t& id, const pg_uui
                                     {INT4OID, Int32GetDatum(number)},
                                     {TEXTOID, CStringGetTextDatum(version.method)},
                                     {TEXTARRAYOID, version.targets},
+                                    {TEXTARRAYOID, version.columns},
+                                    {TEXTARRAYOID, version.column_types},
                                     {TEXTOID, CStringGetTextDatum(version.options)},
                                     {TEXTOID, CStringGetTextDatum(version.query)},
                                     {TEXTOID, PointerGetDatum(manifest_text)},
@@ -112,10 +114,9 @@ void insert_version(const NewVersion& version, const pg_uuid_t& id, const pg_uui
                                     {INT8OID, Int64GetDatum(version.rows_discarded)},
                                     {INT4OID, Int32GetDatum(version.epochs)},
                                     {FLOAT8OID, Float8GetDatum(version.seconds)}};
-    run("INSERT INTO tensile_store.version (id, model, number, method, targets, options, source_query, manifest, "
-        "sha256, "
-        "weight_bytes, rows_read, rows_used, rows_discarded, epochs, seconds, created) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, pg_catalog.now())",
+    run("INSERT INTO tensile_store.version (id, model, number, method, targets, columns, column_types, options, "
+        "source_query, manifest, sha256, weight_bytes, rows_read, rows_used, rows_discarded, epochs, seconds, created) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, pg_catalog.now())",
         SPI_OK_INSERT, parameters);
 }
 

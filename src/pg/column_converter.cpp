@@ -131,44 +131,87 @@ void refuse_duplicates(const ColumnConverters& converters) {
     pfree(names);
 }
 
+// Where `name` is among `count` names, or -1. Two lists of columns mostly have the same order, so the search begins
+// behind the place that was found last.
+template <typename NameAt>
+int find_name(int count, int& next, const char* name, NameAt name_at) {
+    for (int i = 0; i < count; ++i) {
+        const int candidate = (next + i) % count;
+        if (strcmp(name_at(candidate), name) != 0) continue;
+        next = candidate + 1;
+        return candidate;
+    }
+    return -1;
+}
+
+// Columns named f1, f2, ...: what ROW(...) gives, which has no names of its own.
+bool is_anonymous(TupleDesc descriptor) {
+    for (int i = 0; i < descriptor->natts; ++i) {
+        if (strcmp(NameStr(TupleDescAttr(descriptor, i)->attname), psprintf("f%d", i + 1)) != 0) return false;
+    }
+    return descriptor->tdtypeid == RECORDOID;
+}
+
+// A name that differs from the wanted one in case only, or null.
+const char* similar_name(TupleDesc descriptor, const char* wanted) {
+    for (int i = 0; i < descriptor->natts; ++i) {
+        const Form_pg_attribute form = TupleDescAttr(descriptor, i);
+        if (!form->attisdropped && pg_strcasecmp(NameStr(form->attname), wanted) == 0) return NameStr(form->attname);
+    }
+    return nullptr;
+}
+
+void require_all(const WantedColumns& wanted, const ColumnConverters& converters, TupleDesc descriptor) {
+    int next = 0;
+    for (int i = 0; i < wanted.count; ++i) {
+        const auto name_at = [&](int j) { return converters.columns[j].name; };
+        if (find_name(converters.count, next, wanted.names[i], name_at) >= 0) continue;
+        const char* similar = similar_name(descriptor, wanted.names[i]);
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" of the model is missing", wanted.names[i]),
+                 errdetail("The model was trained with it, as %s.", wanted.types[i]),
+                 is_anonymous(descriptor)
+                     ? errhint("ROW(...) gives its columns no names. Pass a row of a subquery: FROM (SELECT ...) AS s.")
+                 : similar != nullptr ? errhint("Perhaps you meant the column \"%s\".", similar)
+                                      : 0));
+    }
+}
+
 }  // namespace
 
-ColumnConverters choose_converters(TupleDesc descriptor, UnusableColumns unusable) {
+ColumnConverters choose_converters(TupleDesc descriptor, const WantedColumns* wanted) {
     ColumnConverters converters{};
     converters.columns = static_cast<ColumnConverter*>(palloc0(sizeof(ColumnConverter) * (descriptor->natts + 1)));
     auto* attributes = static_cast<int*>(palloc0(sizeof(int) * (descriptor->natts + 1)));
     converters.attributes = attributes;
-    StringInfoData left_out{};
-    initStringInfo(&left_out);
+    int next = 0;
+    const auto wanted_name = [&](int i) { return wanted->names[i]; };
     for (int attribute = 0; attribute < descriptor->natts; ++attribute) {
         const Form_pg_attribute form = TupleDescAttr(descriptor, attribute);
         if (form->attisdropped) continue;
+        const int place = wanted != nullptr ? find_name(wanted->count, next, NameStr(form->attname), wanted_name) : 0;
+        if (place < 0) continue;
         ColumnConverter& column = converters.columns[converters.count];
         column.name = pstrdup(NameStr(form->attname));
         column.utf8_name = pg_server_to_any(column.name, static_cast<int>(strlen(column.name)), PG_UTF8);
         column.type_name = type_name_of(form->atttypid, form->atttypmod);
         column.type = form->atttypid;
         column.type_modifier = form->atttypmod;
-        if (const char* hint = choose_by_type(column, getBaseType(form->atttypid)); hint != nullptr) {
-            if (unusable == UnusableColumns::kRefuse)
-                ereport(ERROR,
-                        (errcode(ERRCODE_DATATYPE_MISMATCH),
-                         errmsg("column \"%s\" of type %s cannot be used by a model", column.name, column.type_name),
-                         errhint("%s", hint)));
-            appendStringInfo(&left_out, "%s\"%s\" (%s)", left_out.len > 0 ? ", " : "", column.name, column.type_name);
-            continue;
-        }
+        if (const char* hint = choose_by_type(column, getBaseType(form->atttypid)); hint != nullptr)
+            ereport(ERROR,
+                    (errcode(ERRCODE_DATATYPE_MISMATCH),
+                     errmsg("column \"%s\" of type %s cannot be used by a model", column.name, column.type_name),
+                     wanted != nullptr ? errdetail("The model was trained with it, as %s.", wanted->types[place]) : 0,
+                     errhint("%s", wanted != nullptr ? "You might need to add a type cast." : hint)));
         attributes[converters.count++] = attribute;
         converters.needs_scratch |= column.needs_scratch;
     }
-    if (left_out.len > 0) converters.left_out = left_out.data;
-    if (converters.count == 0)
-        ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
-                        errmsg(left_out.len > 0 ? "there is no column that a model can use" : "there are no columns")));
+    refuse_duplicates(converters);
+    if (wanted != nullptr) require_all(*wanted, converters, descriptor);
+    if (converters.count == 0) ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("the query returns no columns")));
     if (static_cast<std::uint32_t>(converters.count) > protocol::kMaxColumns)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the query returns %d columns, more than %u", converters.count, protocol::kMaxColumns)));
-    refuse_duplicates(converters);
     return converters;
 }
 

@@ -56,16 +56,19 @@ struct ColumnConverters {
     bool needs_scratch;
     ColumnConverter* columns;
     const int* attributes;  // column i is attribute attributes[i] (0-based) of the descriptor
-    const char* left_out;   // names of the columns that were passed over, else null
 };
 
-// What to do with a column whose type means nothing to a model.
-enum class UnusableColumns : std::uint8_t { kRefuse, kLeaveOut };
+// The columns that a model wants, by name; `types` is what they were when it was trained.
+struct WantedColumns {
+    int count;
+    const char** names;
+    const char** types;
+};
 
-// Chooses a converter for each column of `descriptor` and allocates in the current memory context. Dropped attributes
-// of a table's row type are passed over. Errors: 42601 no column, 42701 duplicate name, 42804 unusable type, 54000 too
-// many.
-ColumnConverters choose_converters(TupleDesc descriptor, UnusableColumns unusable);
+// Chooses a converter for each column of `descriptor`, or for those of them that are wanted, and allocates in the
+// current memory context. Dropped attributes of a table's row type are passed over. Errors: 42601 no column, 42701
+// duplicate name, 42703 a wanted column is missing, 42804 unusable type, 54000 too many.
+ColumnConverters choose_converters(TupleDesc descriptor, const WantedColumns* wanted = nullptr);
 
 // The text of a value of a text-like column, UTF-8; points into the datum or into memory of the current context.
 struct TextValue {

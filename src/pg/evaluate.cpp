@@ -77,7 +77,8 @@ Datum tensile_evaluate(PG_FUNCTION_ARGS) {
     MemoryContextSwitchTo(context);
     evaluation.stream = make_owned<EvaluationStream>(context);
     evaluation.feed.stream = evaluation.stream;
-    evaluation.feed.unusable = UnusableColumns::kLeaveOut;
+    const WantedColumns wanted = wanted_columns(evaluation.version, ColumnUse::kFeaturesAndTargets);
+    evaluation.feed.wanted = &wanted;
     evaluation.feed.row_limit = kMaxRowsPerBlock;
     evaluation.feed.opened = open_evaluation;
     prepare_feed(evaluation.feed);

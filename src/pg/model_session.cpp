@@ -17,14 +17,6 @@ namespace {
 // How often a model may be evicted between being sent and being used, before that is an error.
 constexpr int kMaxLoads = 5;
 
-// Columns named f1, f2, ...: what ROW(...) gives, which has no names of its own.
-bool names_are_anonymous(const ColumnConverters& converters) {
-    for (int i = 0; i < converters.count; ++i) {
-        if (converters.columns[i].name != "f" + std::to_string(i + 1)) return false;
-    }
-    return converters.count > 0;
-}
-
 }  // namespace
 
 std::vector<client::ColumnDeclaration> declare_columns(const ColumnConverters& converters) {
@@ -75,25 +67,17 @@ std::vector<client::OutputDeclaration> open_prediction(EngineSession& engine, st
                                                        const ModelVersion& version,
                                                        const ColumnConverters& converters) {
     const std::vector<client::ColumnDeclaration> columns = declare_columns(converters);
-    try {
-        const client::Reply reply = exchange_with_model(engine, version, [&](client::Connection& connection) {
-            client::request_prediction(connection, slot, key_of(version), columns, queue_timeout_ms());
-        });
-        std::optional<std::vector<client::OutputDeclaration>> outputs = client::prediction_outputs(reply);
-        if (!outputs) client::throw_unexpected_reply(reply);
-        return std::move(*outputs);
-    } catch (const Error& error) {
-        if (error.sqlstate() != sqlstate::kUndefinedColumn) throw;
-        if (names_are_anonymous(converters))
-            throw Error(error.sqlstate(), error.message(), error.detail(),
-                        "ROW(...) gives its columns no names. Pass a row of a subquery: FROM (SELECT ...) AS s.");
-        if (converters.left_out != nullptr)
-            throw Error(
-                error.sqlstate(), error.message(),
-                std::string("Columns whose types no model can use were passed over: ") + converters.left_out + ".",
-                error.hint());
-        throw;
-    }
+    const client::Reply reply = exchange_with_model(engine, version, [&](client::Connection& connection) {
+        client::request_prediction(connection, slot, key_of(version), columns, queue_timeout_ms());
+    });
+    std::optional<std::vector<client::OutputDeclaration>> outputs = client::prediction_outputs(reply);
+    if (!outputs) client::throw_unexpected_reply(reply);
+    return std::move(*outputs);
+}
+
+WantedColumns wanted_columns(const ModelVersion& version, ColumnUse use) {
+    const ModelColumns columns = read_columns(version.version, use);
+    return {columns.count, columns.names, columns.types};
 }
 
 const char* to_utf8(const char* text) {

@@ -30,13 +30,14 @@ client::Reply exchange_with_model(EngineSession& engine, const ModelVersion& ver
 // Sends manifest and weights of a version.
 void load_model(EngineSession& engine, const ModelVersion& version);
 
-// The outputs of a model over rows of the given columns, opened in the engine as `slot`. When a column is missing and
-// `left_out` names columns whose types no model can use, the error tells.
+// The outputs of a model over rows of the given columns, opened in the engine as `slot`.
 std::vector<client::OutputDeclaration> open_prediction(EngineSession& engine, std::uint32_t slot,
                                                        const ModelVersion& version, const ColumnConverters& converters);
 
-// Text between the database's encoding and the engine's UTF-8; the result is palloc'ed or the argument itself. For
-// PostgreSQL frames.
+// The columns that the version wants, for choose_converters(). For PostgreSQL frames, as all that follows.
+WantedColumns wanted_columns(const ModelVersion& version, ColumnUse use);
+
+// Text between the database's encoding and the engine's UTF-8; the result is palloc'ed or the argument itself.
 const char* to_utf8(const char* text);
 const char* from_utf8(const char* text);
 

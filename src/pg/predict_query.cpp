@@ -238,7 +238,8 @@ Datum tensile_predict_query(PG_FUNCTION_ARGS) {
     MemoryContextSwitchTo(context);
     query.stream = make_owned<PredictionStream>(context, query);
     query.feed.stream = query.stream;
-    query.feed.unusable = UnusableColumns::kLeaveOut;
+    const WantedColumns wanted = wanted_columns(query.version, ColumnUse::kFeatures);
+    query.feed.wanted = &wanted;
     query.feed.row_limit = kRowsPerBlock;
     query.feed.opened = open_query;
     query.feed.sent = turn_kept_rows;

@@ -34,7 +34,7 @@ void send_block(RowFeed& feed) {
 void start_feed(RowConsumer* self, TupleDesc columns) {
     RowFeed& feed = feed_of(self);
     MemoryContext caller = MemoryContextSwitchTo(feed.context);
-    feed.writer = make_block_writer(choose_converters(columns, feed.unusable), feed.row_limit);
+    feed.writer = make_block_writer(choose_converters(columns, feed.wanted), feed.row_limit);
     const ColumnConverters& converters = feed.writer->converters;
     feed.attribute_limit = std::max(feed.attribute_limit, converters.attributes[converters.count - 1] + 1);
     feed.opened(feed, columns);

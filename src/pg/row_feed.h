@@ -56,9 +56,9 @@ class BlockStream {
 struct RowFeed {
     RowConsumer consumer;  // set by prepare_feed()
     BlockStream* stream;
-    UnusableColumns unusable;
-    std::uint32_t row_limit;  // rows a block
-    void* owner;              // for the hooks
+    const WantedColumns* wanted;  // null: all columns of the query
+    std::uint32_t row_limit;      // rows a block
+    void* owner;                  // for the hooks
     // Called when the columns are known, before the first row. A PostgreSQL frame.
     void (*opened)(RowFeed& feed, TupleDesc columns);
     // Called after a block has been sent; may be null.

@@ -56,13 +56,13 @@ void resolve(RowPredictor& predictor, text* model_name) {
         std::memcpy(predictor.model_name, model_name, VARSIZE_ANY(model_name));
     }
     const ModelVersion version = find_version(text_to_cstring(model_name));
-    if (std::memcmp(version.key, predictor.version.key, kKeyBytes) != 0) predictor.slot = 0;
+    if (std::memcmp(version.key, predictor.version.key, kKeyBytes) != 0) predictor.writer = nullptr;
     predictor.version = version;
     predictor.scope = scope;
     predictor.resolved = true;
 }
 
-// Chooses the conversion for the row's type, unless it is the last row's.
+// Chooses the conversion from the row's type to what the version wants, unless it is the last row's.
 void bind_row_type(RowPredictor& predictor, HeapTupleHeader row) {
     const Oid type = HeapTupleHeaderGetTypeId(row);
     const std::int32_t modifier = HeapTupleHeaderGetTypMod(row);
@@ -80,7 +80,8 @@ void bind_row_type(RowPredictor& predictor, HeapTupleHeader row) {
     predictor.nulls = static_cast<bool*>(palloc0(sizeof(bool) * (natts + 1)));
     predictor.buffer = nullptr;
     predictor.buffer_bytes = 0;
-    predictor.writer = make_block_writer(choose_converters(predictor.descriptor, UnusableColumns::kLeaveOut), 1);
+    const WantedColumns wanted = wanted_columns(predictor.version, ColumnUse::kFeatures);
+    predictor.writer = make_block_writer(choose_converters(predictor.descriptor, &wanted), 1);
     predictor.row_type = identity;
     MemoryContextSwitchTo(caller);
 }

@@ -131,8 +131,21 @@ TrainingArguments read_arguments(FunctionCallInfo fcinfo) {
     return arguments;
 }
 
+// Names and types of the columns that were read, as text[].
+void describe_columns(const ColumnConverters& converters, NewVersion& version) {
+    const auto count = static_cast<std::size_t>(converters.count);
+    auto* names = static_cast<Datum*>(palloc(sizeof(Datum) * count));
+    auto* types = static_cast<Datum*>(palloc(sizeof(Datum) * count));
+    for (int i = 0; i < converters.count; ++i) {
+        names[i] = CStringGetTextDatum(converters.columns[i].name);
+        types[i] = CStringGetTextDatum(converters.columns[i].type_name);
+    }
+    version.columns = PointerGetDatum(construct_array(names, converters.count, TEXTOID, -1, false, TYPALIGN_INT));
+    version.column_types = PointerGetDatum(construct_array(types, converters.count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 // Copies the engine's texts into PostgreSQL's memory and encoding.
-void store(const TrainingArguments& arguments, const TrainingStream& stream) {
+void store(const TrainingArguments& arguments, const TrainingStream& stream, const ColumnConverters& converters) {
     const client::TrainedModel& model = stream.model();
     const std::size_t metric_count = model.metrics.size();
     auto* metrics = static_cast<MetricRow*>(palloc(sizeof(MetricRow) * (metric_count + 1)));
@@ -163,6 +176,7 @@ void store(const TrainingArguments& arguments, const TrainingStream& stream) {
     version.seconds = model.seconds;
     version.metrics = {metrics, metric_count};
     version.log = {log, log_count};
+    describe_columns(converters, version);
     store_version(version);
 }
 
@@ -197,7 +211,6 @@ Datum tensile_train(PG_FUNCTION_ARGS) {
     MemoryContextSwitchTo(context);
     training.stream = make_owned<TrainingStream>(context);
     training.feed.stream = training.stream;
-    training.feed.unusable = UnusableColumns::kRefuse;
     training.feed.row_limit = kMaxRowsPerBlock;
     training.feed.opened = open_training;
     prepare_feed(training.feed);
@@ -206,7 +219,7 @@ Datum tensile_train(PG_FUNCTION_ARGS) {
     finish_feed(training.feed);
     const double seconds_reading = static_cast<double>(GetCurrentTimestamp() - start) / USECS_PER_SEC;
     run_cpp([&] { training.stream->run(); });
-    store(training.arguments, *training.stream);
+    store(training.arguments, *training.stream, training.feed.writer->converters);
     emit_result(fcinfo, training.stream->model(), seconds_reading);
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
