@@ -1,6 +1,6 @@
 // What a hostile peer can send: the first byte chooses the reader, the rest goes to it. 0: a packet, opened as the
-// engine and the client open it and then read to its last field; 1: a column block. Seeds: corpus/protocol_fuzz, written by
-// test/unit/protocol/fuzz_corpus_test.cpp.
+// engine and the client open it and then read to its last field; 1: a column block. Seeds: corpus/protocol_fuzz,
+// written by test/unit/protocol/fuzz_corpus_test.cpp.
 //
 //   build/fuzz/protocol_fuzz -max_total_time=60 -max_len=8192 test/fuzz/corpus/protocol_fuzz
 #include <cstddef>

@@ -272,8 +272,7 @@ TEST_F(ListeningTest, AFullQueueIsBusy) {
 }
 
 TEST_F(ListeningTest, AnOverlongPathIsAnError) {
-    EXPECT_EQ(sqlstate_of([&] { Connection::connect(std::string(200, 'x'), connection_); }),
-              sqlstate::kSystemError);
+    EXPECT_EQ(sqlstate_of([&] { Connection::connect(std::string(200, 'x'), connection_); }), sqlstate::kSystemError);
 }
 
 }  // namespace
