@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,7 +83,7 @@ int main(int argc, char** argv) {
         append_rows(*training, rows, features);
         training->finish_rows();
 
-        const auto device = make_cpu_device(settings.integer("threads"));
+        const auto device = std::make_unique<CpuDevice>(settings.integer("threads"));
         TensorPool pool(*device, std::uint64_t{2} << 30);
         Arbiter arbiter(*device);
         JobRunner runner(*device, arbiter, training->job(), "throughput");

@@ -25,7 +25,6 @@ struct DeviceProperties {
     std::string kind;             // "cpu"
     std::string instruction_set;  // "AVX-512", "AVX2", "SSE4.1"
     std::string library;          // "oneDNN 2.6.3"; with its instruction set where that differs
-    int threads = 1;
 };
 
 enum class StreamClass : std::uint8_t { kCompute, kCopyIn, kCopyOut };
@@ -97,6 +96,8 @@ class Device {
     virtual void discard(std::byte* begin, std::size_t bytes) = 0;
     // May be called at any time; results never depend on it.
     virtual void set_threads(int threads) = 0;
+    // As last set, with 0 resolved to the number of cores.
+    virtual int threads() const = 0;
 };
 
 }  // namespace tensile

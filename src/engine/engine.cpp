@@ -62,7 +62,7 @@ std::string Engine::device_name() const {
 }
 
 std::string Engine::description() const {
-    return "device " + device_name() + ", " + std::to_string(device_->properties().threads) + " threads, pool " +
+    return "device " + device_name() + ", " + std::to_string(device_->threads()) + " threads, pool " +
            in_megabytes(pool_.summary().size) + ", host memory " + in_megabytes(host_.limit());
 }
 

@@ -45,10 +45,10 @@ constexpr std::array<std::string_view, 12> kProgressColumns = {
     "phase",            // text: reading, packing, queued, training, evaluating
     "epoch",            // integer
     "epochs",           // integer
-    "step",             // bigint
+    "step",             // bigint, of the whole training; while rows are read or evaluated, the rows so far
     "steps",            // bigint
-    "loss",             // double precision; NULL before the first step
-    "rows_per_second",  // double precision; NULL before the first step
+    "loss",             // double precision; NULL before the first step of training
+    "rows_per_second",  // double precision, in this phase; NULL when it takes no rows
     "seconds",          // double precision, since the beginning
 };
 constexpr std::array<std::string_view, 8> kMethodColumns = {
@@ -195,11 +195,12 @@ MonitorView Monitor::progress() const {
         std::optional<Activity> activity = session->activity();
         if (!activity) continue;
         const TrainingProgress& progress = activity->progress;
-        const bool began = progress.step > 0 || progress.epoch > 1;
+        const bool trains = progress.phase == "training" && (progress.step > 0 || progress.epoch > 1);
+        const double rate = activity->rows_per_second;
         view.rows.push_back({number(session->id()), number(session->identity().backend_pid), std::move(activity->model),
                              text_or_null(std::move(activity->method)), progress.phase, number(progress.epoch),
                              number(progress.epochs), number(progress.step), number(progress.steps),
-                             began ? real(progress.loss) : Cell(), began ? real(activity->rows_per_second) : Cell(),
+                             trains ? real(progress.loss) : Cell(), rate > 0 ? real(rate) : Cell(),
                              real(activity->seconds)});
     }
     return view;
@@ -223,8 +224,8 @@ MonitorView Monitor::engine() const {
     MonitorView view{kEngineColumns, {}};
     const DeviceProperties& device = resources_.device.properties();
     const PoolSummary pool = resources_.pool.summary();
-    view.rows.push_back({device.kind, device.instruction_set, device.library, number(device.threads), number(pool.size),
-                         number(pool.used), number(pool.high_water), number(pool.largest_free),
+    view.rows.push_back({device.kind, device.instruction_set, device.library, number(resources_.device.threads()),
+                         number(pool.size), number(pool.used), number(pool.high_water), number(pool.largest_free),
                          number(resources_.host.limit()), number(resources_.host.used()),
                          number(sessions_.sessions().size()), number(resources_.models.counters().models),
                          number(pool.queued), build_id_, number(getpid()), timestamp(started_)});

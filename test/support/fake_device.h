@@ -216,7 +216,8 @@ class FakeDevice final : public Device {
         std::memset(begin, 0xDE, bytes);
         discarded_ += bytes;
     }
-    void set_threads(int threads) override { properties_.threads = threads; }
+    void set_threads(int threads) override { threads_ = threads; }
+    int threads() const override { return threads_; }
 
     int lowered_programs() const { return lowered_programs_; }
     std::uint64_t discarded_bytes() const { return discarded_; }
@@ -226,7 +227,8 @@ class FakeDevice final : public Device {
         void operator()(std::byte* slab) const { ::operator delete (slab, std::align_val_t{4096}); }
     };
     FakeDeviceOptions options_;
-    DeviceProperties properties_{"fake", "none", "reference kernels", 1};
+    DeviceProperties properties_{"fake", "none", "reference kernels"};
+    std::atomic<int> threads_{1};
     std::mutex mutex_;
     std::vector<std::unique_ptr<std::byte, Free>> slabs_;
     std::atomic<int> lowered_programs_{0};

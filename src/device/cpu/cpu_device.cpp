@@ -29,11 +29,10 @@ CpuDevice::CpuDevice(int threads) : kernels_(make_kernel_table()) {
     properties_.library = OnednnLibrary::version();
     if (OnednnLibrary::instruction_set() != properties_.instruction_set)
         properties_.library += " on " + std::string(OnednnLibrary::instruction_set());
-    properties_.threads = thread_count(threads);
     training_pool_ =
-        std::make_shared<TilePool>(properties_.threads, StreamPriority::kTraining, &OnednnLibrary::prepare_thread);
+        std::make_shared<TilePool>(thread_count(threads), StreamPriority::kTraining, &OnednnLibrary::prepare_thread);
     prediction_pool_ =
-        std::make_shared<TilePool>(properties_.threads, StreamPriority::kPrediction, &OnednnLibrary::prepare_thread);
+        std::make_shared<TilePool>(thread_count(threads), StreamPriority::kPrediction, &OnednnLibrary::prepare_thread);
 }
 
 CpuDevice::~CpuDevice() {
@@ -74,6 +73,10 @@ void CpuDevice::discard(std::byte* begin, std::size_t bytes) {
 void CpuDevice::set_threads(int threads) {
     training_pool_->set_threads(thread_count(threads));
     prediction_pool_->set_threads(thread_count(threads));
+}
+
+int CpuDevice::threads() const {
+    return training_pool_->threads();
 }
 
 }  // namespace tensile

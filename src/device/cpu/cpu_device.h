@@ -24,6 +24,7 @@ class CpuDevice final : public Device {
     std::byte* reserve_slab(std::size_t bytes) override;
     void discard(std::byte* begin, std::size_t bytes) override;
     void set_threads(int threads) override;
+    int threads() const override;
 
   private:
     OnednnLibrary onednn_;

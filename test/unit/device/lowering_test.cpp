@@ -190,7 +190,7 @@ TEST(CpuDevice, SaysWhatItsBitsDependOn) {
     EXPECT_EQ(device.properties().kind, "cpu");
     EXPECT_THAT(device.properties().instruction_set, ::testing::AnyOf("AVX-512", "AVX2", "SSE4.1", "scalar"));
     EXPECT_THAT(device.properties().library, ::testing::MatchesRegex("oneDNN [0-9]+\\.[0-9]+\\.[0-9]+.*"));
-    EXPECT_EQ(device.properties().threads, 3);
+    EXPECT_EQ(device.threads(), 3);
 }
 
 TEST(CpuDevice, AStoppedLaunchSaysSoAndTheNextOneRuns) {

@@ -33,6 +33,7 @@ class SlabDevice final : public Device {
         discarded_ += bytes;
     }
     void set_threads(int) override {}
+    int threads() const override { return 1; }
 
     std::size_t reserved_bytes() const { return reserved_; }
     std::uint64_t discarded_bytes() const { return discarded_; }
@@ -42,7 +43,7 @@ class SlabDevice final : public Device {
     struct Free {
         void operator()(std::byte* slab) const { ::operator delete (slab, std::align_val_t{4096}); }
     };
-    DeviceProperties properties_{"slab", "none", "none", 1};
+    DeviceProperties properties_{"slab", "none", "none"};
     std::unique_ptr<std::byte, Free> slab_;
     std::size_t reserved_ = 0;
     std::atomic<std::uint64_t> discarded_{0};
