@@ -69,11 +69,10 @@ inline void append_fixed(BlockWriter& writer, const ColumnRun& run, const Datum*
                          Convert convert) {
     constexpr std::uint32_t kLineElements = 64 / sizeof(Element);
     const std::uint32_t row = writer.rows;
-    // Each column is a stream of its own, more of them than the processor's prefetcher follows.
-    if (row % kLineElements == 0) {
-        for (int i = run.begin; i < run.end; ++i)
-            __builtin_prefetch(reinterpret_cast<Element*>(writer.targets[i].values) + row + kLineElements, 1);
-    }
+    // Each column is a stream of its own, more of them than the processor's prefetcher follows: its lines are asked for
+    // here, a few columns a row and a line or two ahead.
+    for (int i = run.begin + static_cast<int>(row % kLineElements); i < run.end; i += kLineElements)
+        __builtin_prefetch(reinterpret_cast<Element*>(writer.targets[i].values) + row + 2 * kLineElements, 1);
     for (int i = run.begin; i < run.end; ++i) {
         if (unlikely(nulls[i + run.shift])) {
             set_null(writer, i);
