@@ -24,6 +24,7 @@ EvaluationWork::EvaluationWork(const Resources& resources, SessionStatus& status
       charge_(resources.host.charge(0)),
       evaluation_(predictor_of(*model_).evaluation(columns_)),
       predictor_(resources.device, status.stop()),
+      status_(status),
       activity_(status, model_->stored().label(), "", "evaluating") {}
 
 void EvaluationWork::append(const Request& request) {
@@ -35,6 +36,7 @@ void EvaluationWork::append(const Request& request) {
     predictions.keep_distributions = true;
     predictor_.run(*model_, rows, binding_, predictions);
     evaluation_->add(predictions, rows);
+    status_.add_rows(rows.count);
     send_accepted(port_);
 }
 

@@ -31,6 +31,7 @@ class EvaluationWork final : public RowWork {
     std::unique_ptr<Evaluation> evaluation_;
     BatchPredictor predictor_;
     ReceivedRows rows_;
+    SessionStatus& status_;
     ActivityScope activity_;
 };
 

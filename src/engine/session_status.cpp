@@ -31,9 +31,12 @@ void SessionStatus::update_activity(const TrainingProgress& progress, double row
     activity_->rows_per_second = rows_per_second;
 }
 
-void SessionStatus::set_phase(std::string phase) {
+void SessionStatus::add_rows(std::int64_t rows) {
     const std::lock_guard lock(mutex_);
-    if (activity_) activity_->progress.phase = std::move(phase);
+    if (!activity_) return;
+    activity_->progress.step += rows;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+    if (seconds > 0) activity_->rows_per_second = static_cast<double>(activity_->progress.step) / seconds;
 }
 
 void SessionStatus::end_activity() {

@@ -45,7 +45,8 @@ class SessionStatus {
 
     void begin_activity(std::string model, std::string method, std::string phase);
     void update_activity(const TrainingProgress& progress, double rows_per_second);
-    void set_phase(std::string phase);
+    // In a phase that takes rows: so many more have come, shown as steps.
+    void add_rows(std::int64_t rows);
     void end_activity();
     std::optional<Activity> activity() const;
 

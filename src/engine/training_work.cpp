@@ -76,8 +76,10 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
 
 void TrainingWork::append(const Request& request) {
     const auto& message = request.as<protocol::AppendRows>();
-    training_->append_rows(rows_.read(message.rows(), request.attached.segment, declaration_.columns));
+    const RawRows& rows = rows_.read(message.rows(), request.attached.segment, declaration_.columns);
+    training_->append_rows(rows);
     charge_.resize(training_->bytes());
+    status_.add_rows(rows.count);
     send_accepted(port_);
 }
 
@@ -85,7 +87,7 @@ void TrainingWork::run() {
     const auto began = std::chrono::steady_clock::now();
     TrainingReporter reporter(*training_, status_, port_);
     reporter.enter("packing");
-    training_->finish_rows();
+    training_->finish_rows(&status_.stop());
     charge_.resize(training_->bytes());
     if (status_.stop()) throw_stopped();
 

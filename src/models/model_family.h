@@ -3,6 +3,7 @@
 // session or database: the engine moves their bytes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -84,8 +85,8 @@ class Training {
     // Copies rows into the packed data set. Bytes held so far are bytes().
     virtual void append_rows(const RawRows& rows) = 0;
     // Fits encodings, splits, builds programs; throws Error for data that cannot be learned from (no rows, one class,
-    // ...).
-    virtual void finish_rows() = 0;
+    // ...), and 57014 soon after `stop` is set: a great table takes a while.
+    virtual void finish_rows(const std::atomic<bool>* stop = nullptr) = 0;
     virtual std::uint64_t bytes() const = 0;
     // The job with its driver; valid after finish_rows().
     virtual Job& job() = 0;

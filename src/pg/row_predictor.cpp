@@ -210,6 +210,11 @@ void predict_row(RowPredictor& predictor, text* model_name, HeapTupleHeader row)
     bind_row_type(predictor, row);
     const std::span<const std::byte> block = convert_row(predictor, row);
     run_cpp([&] { exchange_row(predictor, block); });
+    // A label's type may run code of its own (a domain's check), which may predict as well and use the slot again.
+    for (int i = 0; i < predictor.outputs.count; ++i) {
+        if (predictor.outputs.outputs[i].is_class)
+            predictor.labels[i] = pnstrdup(predictor.labels[i], predictor.label_lengths[i]);
+    }
 }
 
 }  // namespace tensile

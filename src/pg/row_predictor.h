@@ -62,7 +62,7 @@ struct RowPredictor {
 
 RowPredictor* make_row_predictor(MemoryContext context);
 
-// Predicts one row; the result is in the predictor until the next call, label texts until then too.
+// Predicts one row; the result is in the predictor until the next call. Label texts live in the current memory context.
 void predict_row(RowPredictor& predictor, text* model_name, HeapTupleHeader row);
 
 }  // namespace tensile

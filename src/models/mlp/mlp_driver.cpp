@@ -79,15 +79,23 @@ void MlpDriver::start_epoch() {
     batch_losses_.assign(tasks_.size(), 0);
     epoch_losses_.assign(tasks_.size(), 0);
     phase_ = Phase::kTrain;
-    shuffle();
+    reset_order();
 }
 
-// Fisher and Yates, from the rows in their own order: no epoch depends on the one before.
-void MlpDriver::shuffle() {
+void MlpDriver::reset_order() {
     order_.assign(data_.training_rows().begin(), data_.training_rows().end());
+    shuffled_ = 0;
+}
+
+// Fisher and Yates, from the first row on, over the rows in their own order: no epoch depends on the one before.
+void MlpDriver::shuffle_up_to(std::int64_t count) {
     const std::uint64_t stream = kShuffleStream + static_cast<std::uint64_t>(epoch_);
-    for (std::size_t i = order_.size(); i-- > 1;)
-        std::swap(order_[i], order_[random_below(options_.seed, stream, i, static_cast<std::uint32_t>(i) + 1)]);
+    const auto rows = static_cast<std::int64_t>(order_.size());
+    for (; shuffled_ < count; ++shuffled_) {
+        const auto rest = static_cast<std::uint32_t>(rows - shuffled_);
+        const std::uint32_t drawn = random_below(options_.seed, stream, static_cast<std::uint64_t>(shuffled_), rest);
+        std::swap(order_[at(shuffled_)], order_[at(shuffled_ + drawn)]);
+    }
 }
 
 std::optional<int> MlpDriver::next() {
@@ -138,6 +146,7 @@ double MlpDriver::inverse_weight(std::size_t task, std::span<const std::uint32_t
 
 void MlpDriver::feed(int program, Feeds feeds) {
     const MlpProgramSet::Entry& entry = programs_.entries[static_cast<std::size_t>(program)];
+    if (phase_ == Phase::kTrain) shuffle_up_to(batches_.begin(batch_ + 1));
     if (!feeds.extents.empty()) feeds.extents[0] = static_cast<std::int64_t>(rows_of_step().size());
     const std::int64_t batch_begin = batches_.begin(batch_);
     for (std::size_t i = 0; i < entry.inputs.size(); ++i) {
@@ -314,6 +323,7 @@ void MlpDriver::end_epoch() {
         const std::string& name = tasks_[task].description().name;
         if (scores_[task].count() == 0) continue;  // no validation row has this target
         const double mean = validation_losses_[task] / static_cast<double>(scores_[task].count());
+        if (!std::isfinite(mean)) reject_divergence(task);
         loss += mean;
         log(name, "validation_loss", mean);
         for (const auto& [metric, value] : scores_[task].metrics()) {
@@ -353,6 +363,7 @@ TrainingProgress MlpDriver::progress() const {
     progress.step = step_;
     progress.steps = options_.epochs * batches_.parts;
     progress.loss = last_loss_;
+    progress.rows_trained = (epoch_ - 1) * batches_.rows + batches_.begin(batch_);
     return progress;
 }
 
@@ -405,8 +416,14 @@ void MlpDriver::restore_state(const std::string& state) {
     } catch (const nlohmann::json::exception& error) {
         throw Error(sqlstate::kDataCorrupted, "could not read the state of a training job", error.what());
     }
+    const auto tasks = tasks_.size();
+    const bool sensible = phase_ <= Phase::kDone && epoch_ >= 1 && epoch_ <= options_.epochs && batch_ >= 0 &&
+                          batch_ <= batches_.parts && slice_ >= 0 && slice_ < slices_ && step_ >= 0 &&
+                          batch_losses_.size() == tasks && epoch_losses_.size() == tasks;
+    if (!sensible || (phase_ == Phase::kTrain && batch_ == batches_.parts))
+        throw Error(sqlstate::kDataCorrupted, "state of a training job does not fit the job");
     evaluated_rows_ = 0;
-    shuffle();
+    reset_order();
 }
 
 }  // namespace tensile

@@ -1,11 +1,13 @@
 // Decides the course of an mlp training: epochs of shuffled batches, a look at the validation rows after each, early
 // stopping with the best weights kept. A deterministic state machine over what programs read back; it knows no device.
 //
+// The order of an epoch is made as far as its batches need it, so that no step is long however many rows there are.
+//
 // An epoch has ceil(rows / batch_size) batches whose sizes differ by at most one row, so that no step learns from a
 // small remainder; the slices of a batch likewise. The order of the rows in epoch e is a pure function of (seed, e).
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +36,7 @@ struct MlpProgramSet {
 struct EvenParts {
     std::int64_t rows = 0;
     std::int64_t parts = 1;
-    std::int64_t begin(std::int64_t part) const { return rows * part / parts; }
+    std::int64_t begin(std::int64_t part) const { return part * (rows / parts) + std::min(part, rows % parts); }
     std::int64_t greatest() const { return (rows + parts - 1) / parts; }
     std::int64_t least() const { return rows / parts; }
 };
@@ -68,7 +70,9 @@ class MlpDriver final : public Driver {
     std::span<const std::uint32_t> rows_of_step() const;
     float row_weight(std::size_t task, std::uint32_t row) const noexcept;
     double inverse_weight(std::size_t task, std::span<const std::uint32_t> rows) const;
-    void shuffle();
+    void reset_order();
+    // Puts the epoch's first `count` rows in their random order; those before have been.
+    void shuffle_up_to(std::int64_t count);
     void start_epoch();
     void after_training_step(std::span<const TensorView> outputs);
     void after_evaluation_step(std::span<const TensorView> outputs);
@@ -110,6 +114,7 @@ class MlpDriver final : public Driver {
 
     // Derived from it.
     std::vector<std::uint32_t> order_;
+    std::int64_t shuffled_ = 0;  // of them
     std::vector<TaskScore> scores_;
     std::vector<double> validation_losses_;  // by task, summed
 };

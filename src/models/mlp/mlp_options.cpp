@@ -45,7 +45,7 @@ std::span<const OptionDeclaration> mlp_option_declarations() {
          {},
          {"none", "batch", "layer"},
          "Normalization of each hidden layer, before its activation."},
-        {"dropout", kReal, "0.0", 0, 0.95, {}, "Share of each hidden layer's units left out at random in each step."},
+        {"dropout", kReal, "0.1", 0, 0.95, {}, "Share of each hidden layer's units left out at random in each step."},
         {"epochs", kInteger, "20", 1, 100000, {}, "Passes over the training rows, at most."},
         {"batch_size",
          kInteger,
@@ -100,12 +100,12 @@ std::span<const OptionDeclaration> mlp_option_declarations() {
         {"validation", kReal, "0.1", 0, 0.9, {}, "Share of the rows that is held back to judge the model."},
         {"patience",
          kInteger,
-         "0",
+         "5",
          0,
          100000,
          {},
-         "Epochs without a better validation loss after which training stops; the best epoch's weights are kept. 0: "
-         "never."},
+         "Epochs without a lower validation loss after which training stops. The best epoch's weights are kept; with 0 "
+         "the last one's. Has no effect without validation rows."},
         {"seed", kInteger, "0", 0, kGreatestSeed, {}, "Seed of everything random: split, weights, order, dropout."},
     };
     return declarations;
@@ -142,10 +142,6 @@ MlpOptions mlp_options(const Options& options) {
         throw Error(sqlstate::kInvalidParameterValue, "option \"micro_batches\" must not exceed \"batch_size\"",
                     "A batch of " + std::to_string(result.batch_size) + " rows cannot be cut into " +
                         std::to_string(result.micro_batches) + " slices.");
-    if (result.patience > 0 && result.validation == 0)
-        throw Error(sqlstate::kInvalidParameterValue, "option \"patience\" needs validation rows",
-                    "Early stopping compares validation losses, but \"validation\" is 0.",
-                    "Set \"validation\" above 0, or \"patience\" to 0.");
     return result;
 }
 

@@ -7,6 +7,7 @@
 
 #include "models/mlp/mlp_options.h"
 #include "models/mlp/mlp_programs.h"
+#include "models/table/category_encoding.h"
 #include "models/weight_layout.h"
 #include "tensor/error.h"
 
@@ -15,8 +16,16 @@ namespace tensile {
 namespace {
 
 constexpr std::string_view kDuplicateColumn = "42701";
+constexpr std::string_view kCharacterNotInRepertoire = "22021";
 // Rows that an evaluation step takes when batches are smaller.
 constexpr std::int64_t kEvaluationRows = 1024;
+
+// Names are stored with the model, as UTF-8.
+void require_utf8_name(const std::string& name) {
+    if (is_utf8(name)) return;
+    throw Error(kCharacterNotInRepertoire, "name of a column is not valid UTF-8",
+                "The names of columns are stored with the model.", "Give the columns of the query other names.");
+}
 
 void require_distinct_columns(std::span<const ColumnDescription> columns) {
     std::vector<std::string_view> names;
@@ -68,6 +77,8 @@ MlpTraining::MlpTraining(const TrainingRequest& request)
     : model_name_(request.model_name),
       declared_options_(Options::parse("mlp", mlp_option_declarations(), request.options_json)),
       options_(mlp_options(declared_options_)) {
+    for (const ColumnDescription& column : request.columns)
+        require_utf8_name(column.name);
     require_distinct_columns(request.columns);
     targets_ = find_targets(request);
     for (int column = 0; column < static_cast<int>(request.columns.size()); ++column)
@@ -83,7 +94,7 @@ void MlpTraining::append_rows(const RawRows& rows) {
     rows_->append(rows);
 }
 
-void MlpTraining::finish_rows() {
+void MlpTraining::finish_rows(const std::atomic<bool>* stop) {
     if (!rows_) throw InternalError("rows are finished already");
     counts_ = {rows_->rows_read(), rows_->rows_kept(), rows_->rows_read() - rows_->rows_kept()};
     if (counts_.read == 0) throw Error(sqlstate::kInvalidParameterValue, "query returned no rows to train on");
@@ -103,8 +114,8 @@ void MlpTraining::finish_rows() {
         throw Error(sqlstate::kInvalidParameterValue, "no row is left to train on",
                     "All " + std::to_string(counts_.used) + " usable rows were held back for validation.",
                     "Lower \"validation\", or let the query return more rows.");
-    table_ = TableEncoding::fit(*rows_, features_, options_.max_categories, options_.embedding_size);
-    data_.emplace(*std::exchange(rows_, std::nullopt), table_, features_, tasks_, targets_);
+    table_ = TableEncoding::fit(*rows_, features_, options_.max_categories, options_.embedding_size, stop);
+    data_.emplace(*std::exchange(rows_, std::nullopt), table_, features_, tasks_, targets_, stop);
     network_.emplace(table_, tasks_, options_);
     build_job();
 }
@@ -150,7 +161,11 @@ void MlpTraining::build_job() {
 
 std::uint64_t MlpTraining::bytes() const {
     if (rows_) return rows_->bytes();
-    return data_ ? data_->bytes() : 0;
+    if (!data_) return 0;
+    // Beside the packed rows: the order of an epoch, and predictions of the validation rows with their truth.
+    const std::uint64_t order = data_->training_rows().size() * sizeof(std::uint32_t);
+    const std::uint64_t scores = data_->validation_rows().size() * tasks_.size() * (sizeof(double) + 1);
+    return data_->bytes() + order + scores;
 }
 
 Job& MlpTraining::job() {

@@ -19,7 +19,7 @@ class MlpTraining final : public Training {
     explicit MlpTraining(const TrainingRequest& request);
 
     void append_rows(const RawRows& rows) override;
-    void finish_rows() override;
+    void finish_rows(const std::atomic<bool>* stop) override;
     std::uint64_t bytes() const override;
     Job& job() override;
     TrainingProgress progress() const override;

@@ -25,10 +25,27 @@ struct CodeColumn {
     }
 };
 
+// Some rows at a time, so that those written to stay in the cache from column to column.
+void encode_numbers(const RowCollector& rows, const TableEncoding& encoding, std::span<const int> features,
+                    std::int64_t chunk, float* out) {
+    const std::int64_t stride = encoding.number_width();
+    const std::int64_t count = rows.column(features[0]).rows_in(chunk);
+    for (std::int64_t begin = 0; begin < count; begin += kRowsEncodedAtOnce) {
+        const std::int64_t end = std::min(count, begin + kRowsEncodedAtOnce);
+        for (std::size_t i = 0; i < features.size(); ++i) {
+            const EncodedColumn& column = encoding.columns()[i];
+            if (column.encoding->number_width() == 0) continue;
+            column.encoding->encode_numbers(rows.column(features[i]).chunk(chunk), begin, end,
+                                            out + begin * stride + column.first_number, stride);
+        }
+    }
+}
+
 }  // namespace
 
 PackedTable::PackedTable(RowCollector rows, const TableEncoding& encoding, std::span<const int> features,
-                         std::span<const TargetEncoding> tasks, std::span<const int> targets)
+                         std::span<const TargetEncoding> tasks, std::span<const int> targets,
+                         const std::atomic<bool>* stop)
     : number_width_(encoding.number_width()) {
     std::vector<std::int64_t> group_begin;
     for (const EmbeddingGroup& group : encoding.groups()) {
@@ -54,6 +71,7 @@ PackedTable::PackedTable(RowCollector rows, const TableEncoding& encoding, std::
 
     const auto kept = static_cast<std::size_t>(rows.rows_kept());
     const std::span<const std::uint8_t> is_training = rows.is_training();
+    training_rows_.reserve(kept);
     for (std::uint32_t row = 0; row < kept; ++row)
         (is_training[row] != 0 ? training_rows_ : validation_rows_).push_back(row);
     targets_.assign(tasks.size(), std::vector<float>(kept));
@@ -62,18 +80,14 @@ PackedTable::PackedTable(RowCollector rows, const TableEncoding& encoding, std::
 
     const std::int64_t chunk_count = rows.column(targets[0]).chunk_count();
     for (std::int64_t index = 0; index < chunk_count; ++index) {
+        throw_if_stopped(stop);
         const std::int64_t count = rows.column(targets[0]).rows_in(index);
         const auto first = static_cast<std::size_t>(index * rows.chunk_rows());
         const auto numbers = static_cast<std::size_t>(count * number_width_);
         const auto codes = static_cast<std::size_t>(count * code_width_);
         Chunk chunk{std::make_unique_for_overwrite<float[]>(numbers),
                     std::make_unique_for_overwrite<std::int32_t[]>(codes)};
-        for (std::size_t i = 0; i < features.size(); ++i) {
-            const EncodedColumn& column = encoding.columns()[i];
-            if (column.encoding->number_width() == 0) continue;
-            column.encoding->encode_numbers(rows.column(features[i]).chunk(index), 0, count,
-                                            chunk.numbers.get() + column.first_number, number_width_);
-        }
+        encode_numbers(rows, encoding, features, index, chunk.numbers.get());
         for (const CodeColumn& column : code_columns)
             column.write(index, chunk.codes.get(), code_width_);
         for (std::size_t task = 0; task < tasks.size(); ++task)

@@ -2,6 +2,7 @@
 // is number_width() floats and the category codes of all embedding groups side by side, and a target a task.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -16,9 +17,11 @@ namespace tensile {
 class PackedTable {
   public:
     // Encodes what was collected, chunk by chunk, and lets each chunk go; `features` are the positions that `encoding`
-    // was fitted on, `targets` those of `tasks`. The collector is spent.
+    // was fitted on, `targets` those of `tasks`. The collector is spent. Throws Error 57014 when `stop` is set
+    // meanwhile.
     PackedTable(RowCollector rows, const TableEncoding& encoding, std::span<const int> features,
-                std::span<const TargetEncoding> tasks, std::span<const int> targets);
+                std::span<const TargetEncoding> tasks, std::span<const int> targets,
+                const std::atomic<bool>* stop = nullptr);
 
     std::int64_t number_width() const { return number_width_; }
     // Codes of a row of each embedding group, which lie side by side.

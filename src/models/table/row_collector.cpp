@@ -24,6 +24,11 @@ constexpr std::int64_t kMostRows = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
 
+void throw_if_stopped(const std::atomic<bool>* stop) {
+    if (stop != nullptr && stop->load(std::memory_order_relaxed))
+        throw Error(sqlstate::kQueryCanceled, "canceling training due to a stop request");
+}
+
 bool is_present(const RawColumn& column, std::int64_t row) noexcept {
     if (column.is_null(row)) return false;
     switch (column.type) {
@@ -61,6 +66,17 @@ bool RowCollector::has_target(const RawRows& rows, std::int64_t row) const {
         targets_, [&](int target) { return is_present(rows.columns[static_cast<std::size_t>(target)], row); });
 }
 
+// random_uniform(seed, kSplitStream, position) < validation, with one block of random numbers for four rows.
+bool RowCollector::validates(std::uint64_t position) {
+    if (validation_ <= 0) return false;
+    if (const std::uint64_t block = position >> 2; block != split_block_) {
+        split_block_ = block;
+        split_bits_ = philox(seed_, {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+                                     static_cast<std::uint32_t>(kSplitStream), 0});
+    }
+    return uniform_from_bits(split_bits_[position & 3]) < validation_;
+}
+
 void RowCollector::append(const RawRows& rows) {
     if (rows.columns.size() != descriptions_.size())
         throw InternalError("a block of rows has " + std::to_string(rows.columns.size()) + " columns instead of " +
@@ -75,9 +91,7 @@ void RowCollector::append(const RawRows& rows) {
     for (std::int64_t row = 0; row < rows.count; ++row) {
         if (!has_target(rows, row)) continue;
         selected_.push_back(static_cast<std::uint32_t>(row));
-        const auto position = static_cast<std::uint64_t>(rows_read_ + row);
-        const bool validates = validation_ > 0 && random_uniform(seed_, kSplitStream, position) < validation_;
-        is_training_.push_back(validates ? 0 : 1);
+        is_training_.push_back(validates(static_cast<std::uint64_t>(rows_read_ + row)) ? 0 : 1);
     }
     rows_read_ += rows.count;
 

@@ -6,12 +6,14 @@
 // seed therefore always give the same split.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "models/table/column_store.h"
 #include "models/table/raw_rows.h"
+#include "tensor/random.h"
 
 namespace tensile {
 
@@ -37,6 +39,7 @@ class RowCollector {
 
   private:
     void start(const RawRows& rows);
+    bool validates(std::uint64_t position);
     bool has_target(const RawRows& rows, std::int64_t row) const;
 
     std::vector<ColumnDescription> descriptions_;
@@ -45,10 +48,15 @@ class RowCollector {
     std::uint64_t seed_;
     std::vector<ColumnStore> columns_;
     std::vector<std::uint8_t> is_training_;
-    std::vector<std::uint32_t> selected_;  // of the block at hand
+    std::vector<std::uint32_t> selected_;     // of the block at hand
+    std::uint64_t split_block_ = UINT64_MAX;  // the block that split_bits_ is of
+    RandomBlock split_bits_{};
     std::int64_t rows_read_ = 0;
     std::int64_t chunk_rows_ = 0;
 };
+
+// Throws Error 57014 when `stop` (which may be null) is set.
+void throw_if_stopped(const std::atomic<bool>* stop);
 
 // True when the value of a number, timestamp or any other single value counts as present: not NULL, not NaN, not
 // infinite.

@@ -38,10 +38,25 @@ std::string_view plural(ColumnMeaning meaning) {
     return "?";
 }
 
-// More categories need more room to differ in, ever more slowly: 1.6 n^0.56, rounded up to a power of two.
+// More categories need more room to differ in, ever more slowly: twice the fourth root of their number, rounded up to a
+// power of two.
 std::int64_t embedding_width_for(std::int64_t categories) {
-    const double wanted = std::min(1.6 * std::pow(static_cast<double>(categories), 0.56), double{kWidestEmbedding});
+    const double wanted = std::min(2 * std::pow(static_cast<double>(categories), 0.25), double{kWidestEmbedding});
     return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(std::ceil(wanted))));
+}
+
+// Arrays must be as long as in training; a NULL has no length.
+void require_width(const EncodedColumn& column, const RawColumn& raw, std::int64_t begin, std::int64_t end) {
+    if (raw.type != RawType::kBlockF32) return;
+    const int width = static_cast<const BlockEncoding&>(*column.encoding).width();
+    if (raw.width == static_cast<std::uint32_t>(width)) return;
+    for (std::int64_t row = begin; row < end; ++row) {
+        if (raw.is_null(row)) continue;
+        throw Error(sqlstate::kInvalidParameterValue,
+                    "array of column \"" + column.description.name + "\" has the wrong length",
+                    "The model was trained with " + std::to_string(width) + " elements, but found " +
+                        std::to_string(raw.width) + ".");
+    }
 }
 
 }  // namespace
@@ -115,9 +130,10 @@ int find_column(std::span<const ColumnDescription> given, const ColumnDescriptio
 }
 
 TableEncoding TableEncoding::fit(const RowCollector& rows, std::span<const int> features, std::int64_t max_categories,
-                                 std::int64_t embedding_width) {
+                                 std::int64_t embedding_width, const std::atomic<bool>* stop) {
     TableEncoding table;
     for (int feature : features) {
+        throw_if_stopped(stop);
         const ColumnStore& store = rows.column(feature);
         EncodedColumn column;
         column.description = store.description();
@@ -154,28 +170,29 @@ std::vector<int> TableEncoding::bind(std::span<const ColumnDescription> given) c
     return positions;
 }
 
+// Rows [begin, end), of which the first is row `first_row` of the output.
+void TableEncoding::encode_column(const EncodedColumn& column, const RawRows& rows, const RawColumn& raw,
+                                  std::int64_t begin, std::int64_t end, std::int64_t first_row,
+                                  const EncodedRows& out) const noexcept {
+    column.encoding->encode_numbers(raw, begin, end, out.numbers + first_row * out.number_stride + column.first_number,
+                                    out.number_stride);
+    if (column.group < 0) return;
+    const EncodedRows::Codes& codes = out.codes[static_cast<std::size_t>(column.group)];
+    std::int32_t* first = codes.values + first_row * codes.stride + column.position_in_group;
+    column.encoding->encode_codes(rows, raw, begin, end, first, codes.stride);
+    for (std::int64_t row = 0; row < end - begin; ++row)
+        first[row * codes.stride] += static_cast<std::int32_t>(column.first_table_row);
+}
+
 void TableEncoding::encode(const RawRows& rows, std::span<const int> positions, std::int64_t begin, std::int64_t end,
                            const EncodedRows& out) const {
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-        const EncodedColumn& column = columns_[i];
-        const RawColumn& raw = rows.columns[static_cast<std::size_t>(positions[i])];
-        if (const auto* block = dynamic_cast<const BlockEncoding*>(column.encoding.get());
-            block != nullptr && raw.width != static_cast<std::uint32_t>(block->width())) {
-            for (std::int64_t row = begin; row < end; ++row) {
-                if (raw.is_null(row)) continue;
-                throw Error(sqlstate::kInvalidParameterValue,
-                            "array of column \"" + column.description.name + "\" has the wrong length",
-                            "The model was trained with " + std::to_string(block->width()) + " elements, but found " +
-                                std::to_string(raw.width) + ".");
-            }
-        }
-        column.encoding->encode_numbers(raw, begin, end, out.numbers + column.first_number, out.number_stride);
-        if (column.group < 0) continue;
-        const EncodedRows::Codes& codes = out.codes[static_cast<std::size_t>(column.group)];
-        std::int32_t* first = codes.values + column.position_in_group;
-        column.encoding->encode_codes(rows, raw, begin, end, first, codes.stride);
-        for (std::int64_t row = 0; row < end - begin; ++row)
-            first[row * codes.stride] += static_cast<std::int32_t>(column.first_table_row);
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+        require_width(columns_[i], rows.columns[static_cast<std::size_t>(positions[i])], begin, end);
+    for (std::int64_t first = begin; first < end; first += kRowsEncodedAtOnce) {
+        const std::int64_t last = std::min(end, first + kRowsEncodedAtOnce);
+        for (std::size_t i = 0; i < columns_.size(); ++i)
+            encode_column(columns_[i], rows, rows.columns[static_cast<std::size_t>(positions[i])], first, last,
+                          first - begin, out);
     }
 }
 

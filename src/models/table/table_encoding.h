@@ -6,6 +6,7 @@
 // fixes one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,6 +21,8 @@
 namespace tensile {
 
 inline constexpr std::int64_t kWidestEmbedding = 32;
+// Rows that are encoded column by column before the next ones are: few enough to stay in the cache.
+inline constexpr std::int64_t kRowsEncodedAtOnce = 128;
 
 // Tables of equal width stacked into one of `table_rows` rows; a row of the data has `columns` codes into it.
 struct EmbeddingGroup {
@@ -53,8 +56,9 @@ struct EncodedRows {
 class TableEncoding {
   public:
     // Fits every column of the collector whose position is in `features`. `embedding_width` 0: chosen for each column.
+    // Throws Error 57014 when `stop` is set meanwhile.
     static TableEncoding fit(const RowCollector& rows, std::span<const int> features, std::int64_t max_categories,
-                             std::int64_t embedding_width);
+                             std::int64_t embedding_width, const std::atomic<bool>* stop = nullptr);
     static TableEncoding from_json(const nlohmann::ordered_json& json);
     nlohmann::ordered_json to_json() const;
 
@@ -70,6 +74,8 @@ class TableEncoding {
                 const EncodedRows& out) const;
 
   private:
+    void encode_column(const EncodedColumn& column, const RawRows& rows, const RawColumn& raw, std::int64_t begin,
+                       std::int64_t end, std::int64_t first_row, const EncodedRows& out) const noexcept;
     // Groups and positions from the columns' encodings.
     void lay_out();
 

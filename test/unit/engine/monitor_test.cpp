@@ -64,6 +64,10 @@ TEST(Monitor, ATrainingIsSeenByOtherSessions) {
     EXPECT_EQ(cell(reading, 0, "phase"), "reading");
     EXPECT_EQ(cell(reading, 0, "loss"), "NULL");
     append(*trainer, rows);
+    const client::MonitorTable read = monitor(*watcher, "progress");
+    EXPECT_EQ(cell(read, 0, "step"), "1000");
+    EXPECT_EQ(cell(read, 0, "loss"), "NULL");
+    EXPECT_NE(cell(read, 0, "rows_per_second"), "NULL");
     client::request_run(*trainer);
     client::send_all(*trainer);
 
