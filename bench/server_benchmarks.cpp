@@ -105,8 +105,7 @@ void predict_query() {
                               columns(kFeatures, "x") + " FROM bench_wide') AS p(" + list +
                               ", predicted_y double precision)";
     const std::string keys_only = "SELECT count(p.predicted_y) FROM tensile.predict_query('bench_predict', 'SELECT " +
-                                  columns(kFeatures, "x") +
-                                  " FROM bench_wide') AS p(predicted_y double precision)";
+                                  columns(kFeatures, "x") + " FROM bench_wide') AS p(predicted_y double precision)";
     for (const auto& [name, sql] :
          std::map<std::string, std::string>{{"predict_query, 1M rows x 32, hidden 128,128, all columns back", query},
                                             {"predict_query, the same, prediction only", keys_only}}) {

@@ -30,8 +30,8 @@ inline constexpr std::string_view kProgramLimitExceeded = "54000";
 inline constexpr std::string_view kObjectNotInState = "55000";
 inline constexpr std::string_view kQueryCanceled = "57014";
 inline constexpr std::string_view kCannotConnectNow = "57P03";
-// The engine died or cannot be reached. Not of class 08: client libraries take that for the loss of their own connection
-// to the server, and drop it.
+// The engine died or cannot be reached. Not of class 08: client libraries take that for the loss of their own
+// connection to the server, and drop it.
 inline constexpr std::string_view kSystemError = "58000";
 inline constexpr std::string_view kProtocolViolation = "08P01";
 inline constexpr std::string_view kIoError = "58030";
