@@ -79,6 +79,9 @@ SELECT test.train_error('SELECT a, y FROM test.points', '{y}', '{"optimizer": "s
 SELECT test.train_error('SELECT a, y FROM test.points', '{y}', '{"dropout": 1.5}');
 SELECT test.train_error('SELECT a, y FROM test.points', '{y}', '{"hidden": [0]}');
 
+-- A network that no pool holds: an error before the first step, which says what it needs.
+SELECT left(test.train_error('SELECT a, y FROM test.points', '{y}', '{"hidden": [65536, 65536]}'), 43);
+
 -- Nothing was stored, and the rows are as they were.
 SELECT count(*) FROM tensile_store.model WHERE name IN ('m', 'refused');
 SELECT count(*) FROM test.points;

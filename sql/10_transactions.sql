@@ -104,3 +104,11 @@ FETCH two;
 FETCH one;
 FETCH two;
 COMMIT;
+
+-- An engine that is restarted between two rows of a query is given the model again.
+BEGIN;
+DECLARE c CURSOR FOR SELECT tensile.predict('number', s) IS NOT NULL AS predicts FROM (SELECT a, b, kind FROM test.points) AS s;
+FETCH c;
+SELECT tensile.restart_engine() IS NOT NULL AS restarted;
+FETCH c;
+COMMIT;
