@@ -259,10 +259,10 @@ void thread_bits() {
         pqxx::nontransaction statement(connection);
         const pqxx::row digest = statement.exec1(
             "SELECT md5(string_agg(w.bytes, NULL ORDER BY w.part)), (SELECT "
-            "md5(string_agg(tensile.predict('bench_bits', r)::text, ',')) "
-            "FROM (SELECT " +
+            "md5(string_agg(tensile.predict('bench_bits', r)::text, ',' ORDER BY y)) "
+            "FROM (SELECT y, " +
             columns(kFeatures, "x") +
-            " FROM bench_wide LIMIT 1000) AS r) "
+            " FROM bench_wide WHERE y <= 1000) AS r) "
             "FROM tensile_store.model AS m JOIN tensile_store.version AS v ON v.model = m.id AND v.number = "
             "m.current_version "
             "JOIN tensile_store.weight AS w ON w.version = v.id WHERE m.name = 'bench_bits'");
