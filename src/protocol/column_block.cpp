@@ -104,7 +104,8 @@ void start_block(std::span<std::byte> block, const BlockLayout& layout, std::uin
     header.capacity = capacity;
     header.heap_offset = layout.heap_offset;
     std::memcpy(block.data(), &header, sizeof header);
-    std::memcpy(block.data() + sizeof header, layout.columns.data(), layout.columns.size() * sizeof(ColumnHeader));
+    const auto columns = std::as_bytes(std::span(layout.columns));
+    std::copy(columns.begin(), columns.end(), block.begin() + sizeof header);
 }
 
 std::optional<BlockView> validate(std::span<const std::byte> block, std::string& problem) {
@@ -126,8 +127,8 @@ std::optional<BlockView> validate(std::span<const std::byte> block, std::string&
     BlockView view;
     view.row_count = header.row_count;
     view.columns.resize(header.column_count);
-    if (!view.columns.empty())
-        std::memcpy(view.columns.data(), block.data() + sizeof header, view.columns.size() * sizeof(ColumnHeader));
+    const auto columns = std::as_writable_bytes(std::span(view.columns));
+    std::copy_n(block.begin() + sizeof header, columns.size(), columns.begin());
     view.base = block.data();
     view.heap = reinterpret_cast<const char*>(block.data()) + header.heap_offset;
     view.heap_bytes = std::min<std::uint64_t>(header.heap_bytes, std::numeric_limits<std::uint32_t>::max());

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -141,9 +142,11 @@ class BlockBuilder {
         header->row_count = rows_;
         header->heap_bytes = heap_.size();
         for (std::size_t i = 0; i < columns_.size(); ++i)
-            std::memcpy(target.data() + layout.columns[i].values_offset, columns_[i].values.data(),
-                        columns_[i].values.size());
-        std::memcpy(target.data() + layout.heap_offset, heap_.data(), heap_.size());
+            copy(std::as_bytes(std::span(columns_[i].values)), target, layout.columns[i].values_offset);
+        copy(std::as_bytes(std::span(heap_)), target, layout.heap_offset);
+    }
+    static void copy(std::span<const std::byte> source, std::span<std::byte> target, std::uint64_t offset) {
+        std::copy(source.begin(), source.end(), target.begin() + static_cast<std::ptrdiff_t>(offset));
     }
     // The block, in memory of 8-byte alignment.
     std::vector<std::uint64_t> words() const {
