@@ -1,8 +1,11 @@
-// The independent proof of a plan: for every execution that its partial order allows, no two live tensors share a byte,
-// every read finds what the program says it should, and nothing lies outside the extent.
+// The independent proof of a plan: in every execution that its partial order allows, every op reads what the program
+// says it should, no two stays share a byte at one time, nothing lies outside the extent, and nothing waits for ever.
 //
-// It trusts nothing that a planner computed and shares no code with any planner: it works from the lowered program and
-// the transitive closure of the plan's `after` sets alone.
+// The proof: first, every two accesses that touch the same bytes, one of them writing, are ordered by the queues and
+// waits of the plan. So all executions compute the same as the one in the order of the list; and that one is followed
+// access by access, with the version of its content that each place and each host copy holds. The list is followed
+// twice, because a second execution of a plan may begin while copies out of the first are still under way. It trusts
+// nothing that a planner computed and shares no code with any planner.
 #pragma once
 
 #include <optional>

@@ -30,8 +30,8 @@ bool is_transient(LoweredKind kind);
 // range of one op. Throws InternalError when a result or scratch tensor is read before it is written.
 std::vector<LiveRange> live_ranges(const LoweredProgram& program);
 
-// The plan without swapping or recomputation: every tensor keeps one place for its whole life, ops that depend on one
-// another or on each other's bytes are ordered, nothing else is. Deterministic.
+// The plan without swapping or recomputation: every tensor keeps one place for its whole life, ops run in the program's
+// order, variables stay outside. Deterministic.
 Plan plan_in_place(const LoweredProgram& program);
 
 }  // namespace tensile

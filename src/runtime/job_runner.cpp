@@ -173,11 +173,12 @@ std::vector<TensorRow> JobRunner::tensors() const {
     }
     for (const State::ProgramSlot& slot : state.programs) {
         const LoweredProgram& lowered = slot.planned->executable->lowered();
+        const std::vector<std::int32_t> places = last_places(lowered, slot.planned->plan);
         for (std::size_t i = 0; i < lowered.tensors.size(); ++i) {
             const LoweredTensor& tensor = lowered.tensors[i];
             std::uint64_t offset = 0;
-            if (slot.planned->plan.offsets[i] != kNoOffset)
-                offset = state.transient_offset + slot.planned->plan.offsets[i];
+            if (places[i] >= 0)
+                offset = state.transient_offset + slot.planned->plan.places[static_cast<std::size_t>(places[i])].offset;
             else if (slot.planned->constant_offsets[i] != kNoOffset)
                 offset = slot.constants + slot.planned->constant_offsets[i];
             else

@@ -115,9 +115,11 @@ ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, 
     if (variables.size() != program.variables().size())
         throw InternalError("program \"" + program.name() + "\" is bound to a wrong number of variables");
 
+    const std::vector<std::int32_t> places = last_places(lowered, planned_->plan);
     std::vector<std::byte*> addresses(lowered.tensors.size(), nullptr);
     for (std::size_t i = 0; i < addresses.size(); ++i) {
-        if (planned_->plan.offsets[i] != kNoOffset) addresses[i] = transient + planned_->plan.offsets[i];
+        if (places[i] >= 0)
+            addresses[i] = transient + planned_->plan.places[static_cast<std::size_t>(places[i])].offset;
         if (planned_->constant_offsets[i] == kNoOffset) continue;
         addresses[i] = constants + planned_->constant_offsets[i];
         const std::vector<std::byte>& data = program.value(lowered.tensors[i].value).data;
