@@ -8,6 +8,7 @@
 #include "graph/ops/affine_constant.h"
 #include "graph/ops/batch_moments.h"
 #include "graph/ops/batch_normalize.h"
+#include "graph/ops/batched_matmul.h"
 #include "graph/ops/bias_add.h"
 #include "graph/ops/binary_cross_entropy_loss.h"
 #include "graph/ops/broadcast_rows.h"
@@ -43,6 +44,7 @@
 #include "graph/ops/slice_columns.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/softmax_cross_entropy_loss.h"
+#include "graph/ops/split_heads.h"
 #include "graph/ops/sqrt.h"
 #include "graph/ops/square.h"
 #include "graph/ops/squared_error_loss.h"
@@ -211,6 +213,45 @@ void add_linear(List& list) {
     list.add("matmul", "both", {{"a", table(3, 33), both_signs}, {"b", table(7, 3), both_signs}}, 0,
              [](ProgramBuilder& builder, Inputs in) { return Values{ops::matmul(builder, in[0], in[1], true, true)}; });
     list.on_matrix("column_sum", ops::column_sum);
+}
+
+void add_attention(List& list) {
+    struct Product {
+        std::int64_t groups, rows, inner, columns;
+    };
+    for (const auto& [groups, rows, inner, columns] : {Product{1, 1, 1, 1}, Product{3, 5, 2, 4}, Product{6, 33, 17, 9},
+                                                       Product{4, 3, 8, 1}, Product{1, 70, 33, 20}}) {
+        for (bool transpose_a : {false, true}) {
+            for (bool transpose_b : {false, true}) {
+                const TensorType a = transpose_a ? table(groups * inner, rows) : table(groups * rows, inner);
+                const TensorType b = transpose_b ? table(groups * columns, inner) : table(groups * inner, columns);
+                std::string label = std::to_string(groups) + "x" + std::to_string(rows) + "x" + std::to_string(inner) +
+                                    "x" + std::to_string(columns);
+                label += std::string(transpose_a ? "/a" : "") + (transpose_b ? "/b" : "");
+                list.add(
+                    "batched_matmul", label, {{"a", a, both_signs}, {"b", b, both_signs}}, 0,
+                    [=, groups = groups](ProgramBuilder& builder, Inputs in) {
+                        return Values{ops::batched_matmul(builder, in[0], in[1], groups, transpose_a, transpose_b)};
+                    });
+            }
+        }
+    }
+    struct Heads {
+        std::int64_t sequences, steps, heads, width;
+    };
+    for (const auto& [sequences, steps, heads, width] :
+         {Heads{1, 1, 1, 1}, Heads{2, 3, 2, 5}, Heads{3, 17, 5, 1}, Heads{1, 4, 3, 33}}) {
+        const std::string label = std::to_string(sequences) + "x" + std::to_string(steps) + "x" +
+                                  std::to_string(heads) + "x" + std::to_string(width);
+        list.add("split_heads", label, {{"x", table(sequences * steps, heads * width), both_signs}}, 0,
+                 [steps = steps, heads = heads](ProgramBuilder& builder, Inputs in) {
+                     return Values{ops::split_heads(builder, in[0], steps, heads)};
+                 });
+        list.add("merge_heads", label, {{"y", table(sequences * heads * steps, width), both_signs}}, 0,
+                 [steps = steps, heads = heads](ProgramBuilder& builder, Inputs in) {
+                     return Values{ops::merge_heads(builder, in[0], steps, heads)};
+                 });
+    }
 }
 
 void add_elementwise(List& list) {
@@ -547,6 +588,7 @@ const std::vector<OpCase>& op_cases() {
     static const std::vector<OpCase> cases = [] {
         List list;
         add_linear(list);
+        add_attention(list);
         add_elementwise(list);
         add_cast(list);
         add_row_ops(list);

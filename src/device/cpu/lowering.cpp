@@ -12,6 +12,7 @@ namespace tensile {
 namespace {
 
 constexpr std::string_view kMatmul = "matmul";
+constexpr std::string_view kBatchedMatmul = "batched_matmul";
 
 // What one core does in a nanosecond, roughly; used to choose tile sizes, so only the order of magnitude matters.
 constexpr double kMatmulFlopsPerNanosecond = 80;
@@ -87,7 +88,10 @@ class Lowering {
 
     static MatmulProblem problem_of(const Node& node, const TensorType& a, const TensorType& y) {
         const bool transpose_a = node.attributes.flag("transpose_a");
-        return {y.shape[0], a.shape[transpose_a ? 0 : 1], y.shape[1], transpose_a, node.attributes.flag("transpose_b")};
+        const bool transpose_b = node.attributes.flag("transpose_b");
+        const std::int64_t groups = node.op->name() == kBatchedMatmul ? node.attributes.integer("groups") : 1;
+        const std::int64_t inner = transpose_a ? a.shape[0] / groups : a.shape[1];
+        return {y.shape[0] / groups, inner, y.shape[1], transpose_a, transpose_b, groups};
     }
     MatmulProblem problem_of(const Node& node) const {
         return problem_of(node, type_of(node.inputs[0]), type_of(node.outputs[0]));
@@ -110,11 +114,16 @@ class Lowering {
         return problem.transpose_a && !problem.transpose_b && problem.columns <= kMostColumns;
     }
 
+    // Computed by oneDNN rather than by a kernel of the table.
+    bool is_product(const Node& node) const {
+        return node.op->name() == kBatchedMatmul || (node.op->name() == kMatmul && !is_narrow(node));
+    }
+
     NodeTraits traits_of(const Node& node) const {
         NodeTraits traits;
         traits.row_wise =
             node.op->row_pattern(node.attributes) == RowPattern::kRowWise && node.aliases.empty() && !is_wide(node);
-        if (!traits.row_wise && node.op->name() != kMatmul) traits.exclusive = plan_of(node).phases.size() > 1;
+        if (!traits.row_wise && !is_product(node)) traits.exclusive = plan_of(node).phases.size() > 1;
         return traits;
     }
 
@@ -167,7 +176,7 @@ class Lowering {
         for (const GroupPart& part : group.parts) {
             if (part.row_wise) {
                 op.phases[0].sections.push_back(row_section(part, op));
-            } else if (node_at(part.nodes[0]).op->name() == kMatmul && !is_narrow(node_at(part.nodes[0]))) {
+            } else if (is_product(node_at(part.nodes[0]))) {
                 op.phases[0].sections.push_back(product_section(part.nodes[0], op));
             } else {
                 add_planned(part.nodes[0], op, shared_bytes);
@@ -265,9 +274,12 @@ class Lowering {
         const MatmulProblem problem = problem_of(node_at(index));
         TileStep step;
         step.node = add_node(index, op, nullptr, 0);
-        step.matmul = add_matmul(problem, output_blocks(problem), op);
+        const MatmulBlocks blocks = output_blocks(problem);
+        step.matmul = add_matmul(problem, blocks, op);
         TileSection section;
-        section.items = section.tiles = result_.matmuls[static_cast<std::size_t>(step.matmul)]->tiles();
+        section.items = result_.matmuls[static_cast<std::size_t>(step.matmul)]->tiles();
+        section.items_per_tile = blocks_at_a_time(problem, blocks);
+        section.tiles = divide_up(section.items, section.items_per_tile);
         section.steps.push_back(step);
         return section;
     }
@@ -357,7 +369,8 @@ class Lowering {
 bool has_kernel(const KernelTable& kernels, const Op& op, DType dtype) {
     const std::string_view name = op.name();
     if (name == "cast" || name == "stop_gradient" || name == "concat_rows" || name == "copy") return true;
-    return dtype == DType::kF32 && (name == kMatmul || kernels.rows(name) != nullptr || kernels.plan(name) != nullptr);
+    return dtype == DType::kF32 && (name == kMatmul || name == kBatchedMatmul || kernels.rows(name) != nullptr ||
+                                    kernels.plan(name) != nullptr);
 }
 
 TileProgram lower_program(const Program& program, const LoweringOptions& options, const KernelTable& kernels,

@@ -9,6 +9,7 @@
 #include "graph/ops/affine_constant.h"
 #include "graph/ops/batch_moments.h"
 #include "graph/ops/batch_normalize.h"
+#include "graph/ops/batched_matmul.h"
 #include "graph/ops/bias_add.h"
 #include "graph/ops/binary_cross_entropy_loss.h"
 #include "graph/ops/broadcast_rows.h"
@@ -45,6 +46,7 @@
 #include "graph/ops/slice_columns.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/softmax_cross_entropy_loss.h"
+#include "graph/ops/split_heads.h"
 #include "graph/ops/sqrt.h"
 #include "graph/ops/square.h"
 #include "graph/ops/squared_error_loss.h"
@@ -131,6 +133,9 @@ std::span<const Op* const> all_ops() {
         &adam_op(),
         &adam_rows_op(),
         &copy_op(),
+        &batched_matmul_op(),
+        &split_heads_op(),
+        &merge_heads_op(),
     };
     return list;
 }
