@@ -14,6 +14,7 @@
 #include "graph/ops/broadcast_rows.h"
 #include "graph/ops/broadcast_scalar.h"
 #include "graph/ops/cast.h"
+#include "graph/ops/causal_softmax.h"
 #include "graph/ops/clip_scale.h"
 #include "graph/ops/column_sum.h"
 #include "graph/ops/concat_columns.h"
@@ -29,6 +30,7 @@
 #include "graph/ops/inner_product.h"
 #include "graph/ops/layer_norm.h"
 #include "graph/ops/log.h"
+#include "graph/ops/lstm_cell.h"
 #include "graph/ops/masked_mean.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/merge_rows.h"
@@ -251,6 +253,76 @@ void add_attention(List& list) {
                  [steps = steps, heads = heads](ProgramBuilder& builder, Inputs in) {
                      return Values{ops::merge_heads(builder, in[0], steps, heads)};
                  });
+    }
+}
+
+void add_causal_softmax(List& list) {
+    for (const Grid& grid : {Grid{{1, 1, false}, 1}, Grid{{3, 3, false}, 3}, Grid{{66, 66, false}, 33},
+                             Grid{{66, 41, true}, 33}, Grid{{600, 301, true}, 3}, Grid{{9, 0, true}, 3}}) {
+        const TensorType type = grid.batch.matrix(grid.width);
+        // What a step may not see must not matter.
+        const auto scores = [steps = grid.width](const Element& element) {
+            const bool seen = element.index % steps <= element.row % steps;
+            return seen ? 20 * both_signs(element) : std::numeric_limits<double>::quiet_NaN();
+        };
+        list.add("causal_softmax", grid, {{"x", type, scores}},
+                 [](ProgramBuilder& builder, Inputs in) { return Values{ops::causal_softmax(builder, in[0])}; });
+        list.add("causal_softmax_gradient", grid, {{"y", type, both_signs}, {"dy", type, scores}},
+                 [](ProgramBuilder& builder, Inputs in) {
+                     return Values{ops::causal_softmax_gradient(builder, in[0], in[1])};
+                 });
+    }
+}
+
+void add_lstm(List& list) {
+    for (const Grid& grid : kGrids) {
+        const TensorType state = grid.batch.matrix(grid.width);
+        const TensorType gates = grid.batch.matrix(4 * grid.width);
+        const CaseInput present = fixed("present", grid.batch.column(), weight);
+        const CaseInput previous_cell{"previous_cell", state, both_signs};
+        list.add("lstm_cell", grid, {{"gates", gates, both_signs}, previous_cell},
+                 [](ProgramBuilder& builder, Inputs in) {
+                     const ops::LstmState next = ops::lstm_cell(builder, in[0], {{}, in[1]});
+                     return Values{next.hidden, next.cell};
+                 });
+        list.add("lstm_cell", grid.label() + "/masked",
+                 {{"gates", gates, masked}, previous_cell, {"previous_hidden", state, both_signs}, present},
+                 grid.batch.extent, [](ProgramBuilder& builder, Inputs in) {
+                     const ops::LstmState next = ops::lstm_cell(builder, in[0], {in[2], in[1]}, in[3]);
+                     return Values{next.hidden, next.cell};
+                 });
+        // Gradients that flow through one output alone.
+        for (const bool hidden : {true, false}) {
+            list.add("lstm_cell", grid.label() + (hidden ? "/hidden" : "/cell"),
+                     {{"gates", gates, masked}, previous_cell, {"previous_hidden", state, both_signs}, present},
+                     grid.batch.extent, [=](ProgramBuilder& builder, Inputs in) {
+                         const ops::LstmState next = ops::lstm_cell(builder, in[0], {in[2], in[1]}, in[3]);
+                         return Values{hidden ? next.hidden : next.cell};
+                     });
+        }
+        const CaseInput dh{"dh", state, both_signs};
+        const CaseInput dc{"dc", state, both_signs};
+        const auto outputs = [](const ops::LstmCellGradients& result) {
+            Values values{result.gates, result.previous_cell};
+            if (result.previous_hidden.valid()) values.push_back(result.previous_hidden);
+            return values;
+        };
+        const auto add_gradient = [&](const std::string& variant, std::vector<CaseInput> inputs, const Apply& apply) {
+            inputs.insert(inputs.begin(), {{"gates", gates, both_signs}, previous_cell});
+            list.add("lstm_cell_gradient", grid.label() + variant, inputs, grid.batch.extent, apply);
+        };
+        add_gradient("", {dh, dc}, [=](ProgramBuilder& builder, Inputs in) {
+            return outputs(ops::lstm_cell_gradient(builder, in[0], in[1], {}, {in[2], in[3]}));
+        });
+        add_gradient("/masked", {present, dh, dc}, [=](ProgramBuilder& builder, Inputs in) {
+            return outputs(ops::lstm_cell_gradient(builder, in[0], in[1], in[2], {in[3], in[4]}));
+        });
+        add_gradient("/masked/hidden", {present, dh}, [=](ProgramBuilder& builder, Inputs in) {
+            return outputs(ops::lstm_cell_gradient(builder, in[0], in[1], in[2], {in[3], {}}));
+        });
+        add_gradient("/masked/cell", {present, dc}, [=](ProgramBuilder& builder, Inputs in) {
+            return outputs(ops::lstm_cell_gradient(builder, in[0], in[1], in[2], {{}, in[3]}));
+        });
     }
 }
 
@@ -589,6 +661,8 @@ const std::vector<OpCase>& op_cases() {
         List list;
         add_linear(list);
         add_attention(list);
+        add_causal_softmax(list);
+        add_lstm(list);
         add_elementwise(list);
         add_cast(list);
         add_row_ops(list);

@@ -15,6 +15,7 @@
 #include "graph/ops/broadcast_rows.h"
 #include "graph/ops/broadcast_scalar.h"
 #include "graph/ops/cast.h"
+#include "graph/ops/causal_softmax.h"
 #include "graph/ops/clip_scale.h"
 #include "graph/ops/column_sum.h"
 #include "graph/ops/concat_columns.h"
@@ -30,6 +31,7 @@
 #include "graph/ops/inner_product.h"
 #include "graph/ops/layer_norm.h"
 #include "graph/ops/log.h"
+#include "graph/ops/lstm_cell.h"
 #include "graph/ops/masked_mean.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/merge_rows.h"
@@ -136,6 +138,10 @@ std::span<const Op* const> all_ops() {
         &batched_matmul_op(),
         &split_heads_op(),
         &merge_heads_op(),
+        &causal_softmax_op(),
+        &causal_softmax_gradient_op(),
+        &lstm_cell_op(),
+        &lstm_cell_gradient_op(),
     };
     return list;
 }
