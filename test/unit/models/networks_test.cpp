@@ -5,6 +5,9 @@
 
 #include <cmath>
 #include <functional>
+#include <list>
+#include <map>
+#include <memory>
 
 #include "device/cpu/cpu_device.h"
 #include "graph/interpreter.h"
@@ -12,6 +15,8 @@
 #include "models/networks/tabular_network.h"
 #include "models/networks/transformer_network.h"
 #include "models/networks/wide_mlp_network.h"
+#include "planner/checker.h"
+#include "runtime/program_instance.h"
 #include "support/network_run.h"
 
 namespace tensile::test {
@@ -115,6 +120,47 @@ TEST_P(ExampleNetwork, TrainsLikeTheInterpreter) {
         const double expected = *interpreter.output("loss").data<double>();
         EXPECT_NEAR(loss, expected, 1e-4 * expected) << "step " << step;
     }
+}
+
+// The plan is proved, and in its memory, where tensors share bytes, a step gives the bits that it gives in buffers of
+// its own.
+TEST_P(ExampleNetwork, RunsInPlannedMemory) {
+    const TrainingNetwork network = GetParam().make();
+    CpuDevice device(2);
+    NetworkRun run(device, network);
+    run.fill_batch(8);
+    const float loss = run.step(GetParam().learning_rate);
+
+    const auto planned = plan_program(device, network.program, {});
+    EXPECT_EQ(find_violation(planned->executable->lowered(), planned->plan), std::nullopt);
+    std::list<std::vector<std::byte>> storage;
+    const auto allocate = [&](std::uint64_t bytes) {
+        storage.emplace_back(bytes + 64, std::byte{0xEE});
+        void* begin = storage.back().data();
+        std::size_t room = bytes + 64;
+        return static_cast<std::byte*>(std::align(64, bytes, begin, room));
+    };
+    std::byte* transient = allocate(planned->extent_bytes());
+    std::map<std::string, std::byte*> by_name;
+    std::vector<std::byte*> variables;
+    for (const ValueId id : planned->program.variables()) {
+        const Value& value = planned->program.value(id);
+        variables.push_back(by_name[value.name] = allocate(value.type.bytes()));
+    }
+    for (const Variable& variable : network.variables)
+        variable.initialize({by_name[variable.name], variable.type, variable.type.shape.rows()});
+    ProgramInstance instance(planned, transient, variables);
+    for (std::size_t i = 0; i < instance.inputs().size(); ++i) {
+        const Value& value = network.program.value(network.program.inputs()[i]);
+        std::memcpy(instance.inputs()[i].data, run.device_run().tensor(value.name).data, value.type.bytes());
+    }
+    const auto stream = device.create_stream(StreamClass::kCompute, StreamPriority::kTraining);
+    ASSERT_EQ(instance.run(*stream, nullptr), LaunchStatus::kCompleted);
+    EXPECT_EQ(*instance.outputs()[0].as<float>(), loss);
+    std::vector<std::byte> state;
+    for (const Variable& variable : network.variables)
+        state.insert(state.end(), by_name[variable.name], by_name[variable.name] + variable.type.bytes());
+    EXPECT_TRUE(state == run.state());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ExampleNetwork, ::testing::ValuesIn(cases()),

@@ -24,12 +24,24 @@ HWY_INLINE void for_runs(const TileCall& call, const Body& body) {
         body(offset);
 }
 
+// A NaN may get lost here; it makes the sum of the exponentials NaN all the same.
+HWY_INLINE float highest_of(std::int64_t count, const float* x) {
+    const FloatTag d;
+    const std::int64_t lanes = lane_count();
+    FloatVector highest = hn::Set(d, x[0]);
+    std::int64_t i = 0;
+    for (; i + lanes <= count; i += lanes)
+        highest = hn::Max(highest, hn::LoadU(d, x + i));
+    if (i < count) {
+        const auto present = hn::FirstN(d, static_cast<std::size_t>(count - i));
+        highest = hn::IfThenElse(present, hn::Max(highest, load_partial(d, x + i, count - i)), highest);
+    }
+    return hn::GetLane(hn::MaxOfLanes(d, highest));
+}
+
 void softmax_of(std::int64_t width, const float* x, float* y) {
     const FloatTag d;
-    float highest = x[0];
-    for (std::int64_t j = 1; j < width; ++j)
-        highest = std::max(highest, x[j]);
-    const FloatVector shift = hn::Set(d, highest);
+    const FloatVector shift = hn::Set(d, highest_of(width, x));
     map(
         width, y, [=](FloatVector v) { return exponential(d, hn::Sub(v, shift)); }, x);
     const FloatVector scale = hn::Set(d, 1 / sum_of(
