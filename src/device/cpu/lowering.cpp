@@ -20,6 +20,8 @@ constexpr double kBytesPerNanosecond = 10;
 // A tile of a row-wise group takes at least this long where there are rows enough, and never much more than the latter.
 constexpr double kShortestTile = 20e3;
 constexpr double kLongestTile = 3e6;
+// Rows of such a tile where fewer would only cost efficiency.
+constexpr std::int64_t kFewestRows = 16;
 
 // Threads that may work on one op that needs scratch for each.
 constexpr std::int64_t kMostParticipants = 32;
@@ -99,11 +101,11 @@ class Lowering {
 
     // A product so wide that a tile of whole rows would take too long; it is cut in both dimensions instead.
     bool is_wide(const Node& node) const {
-        constexpr double kFewestRows = 32;
+        constexpr double kRowsOfAProduct = 32;
         if (node.op->name() != kMatmul || fixed_row_tiles_) return false;
         const MatmulProblem problem = problem_of(node);
         const double flops_per_row = problem.flops() / static_cast<double>(std::max<std::int64_t>(problem.rows, 1));
-        return kFewestRows * flops_per_row / kMatmulFlopsPerNanosecond > kLongestTile;
+        return kRowsOfAProduct * flops_per_row / kMatmulFlopsPerNanosecond > kLongestTile;
     }
 
     // A product over rows with so few columns that streaming the left operand as it lies is fastest.
@@ -119,10 +121,19 @@ class Lowering {
         return node.op->name() == kBatchedMatmul || (node.op->name() == kMatmul && !is_narrow(node));
     }
 
+    // Of a row-wise node.
+    double nanoseconds_per_row(const Node& node) const {
+        const OpCost cost = cost_of(node);
+        const auto rows = static_cast<double>(std::max<std::int64_t>(type_of(node.outputs[0]).shape.rows(), 1));
+        if (node.op->name() == kMatmul) return cost.flops / kMatmulFlopsPerNanosecond / rows;
+        return cost.bytes / kBytesPerNanosecond / rows;
+    }
+
     NodeTraits traits_of(const Node& node) const {
         NodeTraits traits;
         traits.row_wise =
             node.op->row_pattern(node.attributes) == RowPattern::kRowWise && node.aliases.empty() && !is_wide(node);
+        if (traits.row_wise) traits.tile_share = nanoseconds_per_row(node) * kFewestRows / kLongestTile;
         if (!traits.row_wise && !is_product(node)) traits.exclusive = plan_of(node).phases.size() > 1;
         return traits;
     }
@@ -147,24 +158,19 @@ class Lowering {
         std::int64_t widest = 0;  // elements of the largest right operand of a product
         for (std::int32_t index : part.nodes) {
             const Node& node = node_at(index);
-            const OpCost cost = cost_of(node);
-            if (node.op->name() == kMatmul) {
-                const MatmulProblem problem = problem_of(node);
-                widest = std::max(widest, problem.inner * problem.columns);
-                nanoseconds += cost.flops / kMatmulFlopsPerNanosecond;
-            } else {
-                nanoseconds += cost.bytes / kBytesPerNanosecond;
-            }
+            nanoseconds += nanoseconds_per_row(node);
+            if (node.op->name() != kMatmul) continue;
+            const MatmulProblem problem = problem_of(node);
+            widest = std::max(widest, problem.inner * problem.columns);
         }
-        nanoseconds /= static_cast<double>(std::max<std::int64_t>(part.rows, 1));
         // Products are efficient from 32 rows on, with large right operands (which oneDNN packs for each call) from 64.
         constexpr std::int64_t kLargeOperand = 128 * 1024;
-        std::int64_t rows = 16;
+        std::int64_t rows = kFewestRows;
         if (widest > 0) rows = widest >= kLargeOperand || part.rows >= 1024 ? 64 : 32;
         if (widest > 0 && part.rows >= 2048) rows = 128;
         while (rows < part.rows && nanoseconds * static_cast<double>(rows) < kShortestTile)
             rows *= 2;
-        while (rows > 16 && nanoseconds * static_cast<double>(rows) > kLongestTile)
+        while (rows > kFewestRows && nanoseconds * static_cast<double>(rows) > kLongestTile)
             rows /= 2;
         return std::clamp<std::int64_t>(rows, 1, std::max<std::int64_t>(part.rows, 1));
     }
