@@ -1,5 +1,6 @@
 // The training step of a three-layer network on the CPU device with one and with two threads, beside its bare matrix
-// products (the same oneDNN primitives over the whole batch, one after another, on one thread), and prediction.
+// products (the same oneDNN primitives over the whole batch, one after another, on one thread), and prediction. Also
+// the products by head of attention beside one product with as many flops.
 //
 // Floor of a step: three products of 2 B K N flops a layer (forward, both gradients; the first layer needs no gradient
 // of its input), and 28 bytes of memory traffic a parameter for Adam.
@@ -12,6 +13,7 @@
 #include "../test/unit/device/layered_network.h"
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/onednn_matmul.h"
+#include "graph/ops/batched_matmul.h"
 
 namespace {
 
@@ -115,6 +117,58 @@ void prediction(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
+// 64-wide heads. Arguments: steps, groups, threads; which of attention's three forms of a product.
+constexpr std::int64_t kHeadWidth = 64;
+enum class HeadProduct { kScores, kValues, kTransposed };
+
+void set_flops(benchmark::State& state) {
+    const double flops = 2.0 * static_cast<double>(state.range(0) * state.range(0) * kHeadWidth * state.range(1));
+    state.counters["flops"] = benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void head_products(benchmark::State& state, HeadProduct form) {
+    const std::int64_t steps = state.range(0);
+    const std::int64_t groups = state.range(1);
+    const auto matrix = [&](std::int64_t width) {
+        return tensile::TensorType{tensile::DType::kF32, {groups * steps, width}};
+    };
+    tensile::ProgramBuilder builder("heads");
+    const bool scores = form == HeadProduct::kScores;
+    const tensile::ValueId a = builder.input("a", matrix(scores ? kHeadWidth : steps));
+    const tensile::ValueId b = builder.input("b", matrix(kHeadWidth));
+    builder.output("y", tensile::ops::batched_matmul(builder, a, b, groups, form == HeadProduct::kTransposed, scores));
+    CpuDevice device(static_cast<int>(state.range(2)));
+    BoundProgram program(device, builder.finish(), {});
+    for (auto _ : state)
+        program.run();
+    set_flops(state);
+}
+
+// All groups against the operand of one, on one thread.
+void bare_head_product(benchmark::State& state, HeadProduct form) {
+    const bool scores = form == HeadProduct::kScores;
+    const std::int64_t steps = state.range(0);
+    const std::int64_t inner = scores ? kHeadWidth : steps;
+    const std::int64_t columns = scores ? steps : kHeadWidth;
+    const tensile::OnednnLibrary onednn;
+    const tensile::OnednnMatmul product(onednn, {steps * state.range(1), inner, columns, scores, false});
+    tensile::OnednnMatmul::Call call = product.make_call();
+    std::vector<float> a(static_cast<std::size_t>(steps * state.range(1) * inner), 0.5F);
+    std::vector<float> b(static_cast<std::size_t>(inner * columns), 0.25F);
+    std::vector<float> y(static_cast<std::size_t>(steps * state.range(1) * columns));
+    std::vector<std::byte> scratch(product.scratch_bytes() + 64);
+    for (auto _ : state)
+        product.run(call, a.data(), b.data(), y.data(), scratch.data());
+    set_flops(state);
+}
+
+void head_sizes(benchmark::internal::Benchmark* bench, const std::vector<std::int64_t>& threads) {
+    bench->ArgNames({"steps", "groups", "threads"})->Unit(benchmark::kMicrosecond)->UseRealTime()->MinTime(0.1);
+    for (std::int64_t steps : {64, 128, 256})
+        for (std::int64_t count : threads)
+            bench->Args({steps, 8192 / steps, count});
+}
+
 void sizes(benchmark::internal::Benchmark* bench, const std::vector<std::int64_t>& batches,
            const std::vector<std::int64_t>& threads) {
     bench->ArgNames({"batch", "hidden", "threads"})->Unit(benchmark::kMicrosecond)->UseRealTime()->MinTime(0.1);
@@ -127,6 +181,18 @@ void sizes(benchmark::internal::Benchmark* bench, const std::vector<std::int64_t
 BENCHMARK(bare_products)->Apply([](auto* bench) { sizes(bench, {256, 4096}, {1}); });
 BENCHMARK(training_step)->Apply([](auto* bench) { sizes(bench, {256, 4096}, {1, 2}); });
 BENCHMARK(prediction)->Apply([](auto* bench) { sizes(bench, {1, 4096}, {1, 2}); });
+
+void one_thread(benchmark::internal::Benchmark* bench) {
+    head_sizes(bench, {1});
+}
+void one_and_two_threads(benchmark::internal::Benchmark* bench) {
+    head_sizes(bench, {1, 2});
+}
+BENCHMARK_CAPTURE(bare_head_product, scores, HeadProduct::kScores)->Apply(one_thread);
+BENCHMARK_CAPTURE(bare_head_product, values, HeadProduct::kValues)->Apply(one_thread);
+BENCHMARK_CAPTURE(head_products, scores, HeadProduct::kScores)->Apply(one_and_two_threads);
+BENCHMARK_CAPTURE(head_products, values, HeadProduct::kValues)->Apply(one_and_two_threads);
+BENCHMARK_CAPTURE(head_products, transposed, HeadProduct::kTransposed)->Apply(one_and_two_threads);
 
 }  // namespace
 

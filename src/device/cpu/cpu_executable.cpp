@@ -101,10 +101,15 @@ void CpuBinding::run_step(const TileStep& step, const TileOp& op, std::int64_t b
     const std::int64_t present_rows =
         row_wise || reduces_rows ? std::numeric_limits<std::int64_t>::max() : views.outputs[0].extent;
     const std::int64_t present_inner = reduces_rows ? views.inputs[0].extent : std::numeric_limits<std::int64_t>::max();
-    matmul.run(tile,
-               {static_cast<const float*>(views.inputs[0].data), static_cast<const float*>(views.inputs[1].data),
-                static_cast<float*>(views.outputs[0].data), present_inner, present_rows},
-               workspaces_[at(step.matmul)][static_cast<std::size_t>(slot)], scratch);
+    const MatmulKernel::Operands operands{static_cast<const float*>(views.inputs[0].data),
+                                          static_cast<const float*>(views.inputs[1].data),
+                                          static_cast<float*>(views.outputs[0].data), present_inner, present_rows};
+    MatmulKernel::Workspace& workspace = workspaces_[at(step.matmul)][static_cast<std::size_t>(slot)];
+    // Items of a row section are rows, of a product by itself blocks of the result.
+    const std::int64_t first = row_wise ? tile : begin;
+    const std::int64_t last = row_wise ? tile + 1 : end;
+    for (std::int64_t block = first; block < last; ++block)
+        matmul.run(block, operands, workspace, scratch);
 }
 
 void CpuBinding::zero_rows(const TileSection& section, std::int64_t begin, std::int64_t end) noexcept {

@@ -11,6 +11,7 @@ KernelTable make_kernel_table() {
     add_activation_kernels(table);
     add_normalization_kernels(table);
     add_softmax_kernels(table);
+    add_lstm_kernels(table);
     add_loss_kernels(table);
     add_reduction_kernels(table);
     add_narrow_product_kernels(table);

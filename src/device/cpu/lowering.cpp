@@ -12,6 +12,7 @@ namespace tensile {
 namespace {
 
 constexpr std::string_view kMatmul = "matmul";
+constexpr std::string_view kBatchedMatmul = "batched_matmul";
 
 // What one core does in a nanosecond, roughly; used to choose tile sizes, so only the order of magnitude matters.
 constexpr double kMatmulFlopsPerNanosecond = 80;
@@ -19,6 +20,8 @@ constexpr double kBytesPerNanosecond = 10;
 // A tile of a row-wise group takes at least this long where there are rows enough, and never much more than the latter.
 constexpr double kShortestTile = 20e3;
 constexpr double kLongestTile = 3e6;
+// Rows of such a tile where fewer would only cost efficiency.
+constexpr std::int64_t kFewestRows = 16;
 
 // Threads that may work on one op that needs scratch for each.
 constexpr std::int64_t kMostParticipants = 32;
@@ -87,7 +90,10 @@ class Lowering {
 
     static MatmulProblem problem_of(const Node& node, const TensorType& a, const TensorType& y) {
         const bool transpose_a = node.attributes.flag("transpose_a");
-        return {y.shape[0], a.shape[transpose_a ? 0 : 1], y.shape[1], transpose_a, node.attributes.flag("transpose_b")};
+        const bool transpose_b = node.attributes.flag("transpose_b");
+        const std::int64_t groups = node.op->name() == kBatchedMatmul ? node.attributes.integer("groups") : 1;
+        const std::int64_t inner = transpose_a ? a.shape[0] / groups : a.shape[1];
+        return {y.shape[0] / groups, inner, y.shape[1], transpose_a, transpose_b, groups};
     }
     MatmulProblem problem_of(const Node& node) const {
         return problem_of(node, type_of(node.inputs[0]), type_of(node.outputs[0]));
@@ -95,11 +101,11 @@ class Lowering {
 
     // A product so wide that a tile of whole rows would take too long; it is cut in both dimensions instead.
     bool is_wide(const Node& node) const {
-        constexpr double kFewestRows = 32;
+        constexpr double kRowsOfAProduct = 32;
         if (node.op->name() != kMatmul || fixed_row_tiles_) return false;
         const MatmulProblem problem = problem_of(node);
         const double flops_per_row = problem.flops() / static_cast<double>(std::max<std::int64_t>(problem.rows, 1));
-        return kFewestRows * flops_per_row / kMatmulFlopsPerNanosecond > kLongestTile;
+        return kRowsOfAProduct * flops_per_row / kMatmulFlopsPerNanosecond > kLongestTile;
     }
 
     // A product over rows with so few columns that streaming the left operand as it lies is fastest.
@@ -110,11 +116,25 @@ class Lowering {
         return problem.transpose_a && !problem.transpose_b && problem.columns <= kMostColumns;
     }
 
+    // Computed by oneDNN rather than by a kernel of the table.
+    bool is_product(const Node& node) const {
+        return node.op->name() == kBatchedMatmul || (node.op->name() == kMatmul && !is_narrow(node));
+    }
+
+    // Of a row-wise node.
+    double nanoseconds_per_row(const Node& node) const {
+        const OpCost cost = cost_of(node);
+        const auto rows = static_cast<double>(std::max<std::int64_t>(type_of(node.outputs[0]).shape.rows(), 1));
+        if (node.op->name() == kMatmul) return cost.flops / kMatmulFlopsPerNanosecond / rows;
+        return cost.bytes / kBytesPerNanosecond / rows;
+    }
+
     NodeTraits traits_of(const Node& node) const {
         NodeTraits traits;
         traits.row_wise =
             node.op->row_pattern(node.attributes) == RowPattern::kRowWise && node.aliases.empty() && !is_wide(node);
-        if (!traits.row_wise && node.op->name() != kMatmul) traits.exclusive = plan_of(node).phases.size() > 1;
+        if (traits.row_wise) traits.tile_share = nanoseconds_per_row(node) * kFewestRows / kLongestTile;
+        if (!traits.row_wise && !is_product(node)) traits.exclusive = plan_of(node).phases.size() > 1;
         return traits;
     }
 
@@ -138,24 +158,19 @@ class Lowering {
         std::int64_t widest = 0;  // elements of the largest right operand of a product
         for (std::int32_t index : part.nodes) {
             const Node& node = node_at(index);
-            const OpCost cost = cost_of(node);
-            if (node.op->name() == kMatmul) {
-                const MatmulProblem problem = problem_of(node);
-                widest = std::max(widest, problem.inner * problem.columns);
-                nanoseconds += cost.flops / kMatmulFlopsPerNanosecond;
-            } else {
-                nanoseconds += cost.bytes / kBytesPerNanosecond;
-            }
+            nanoseconds += nanoseconds_per_row(node);
+            if (node.op->name() != kMatmul) continue;
+            const MatmulProblem problem = problem_of(node);
+            widest = std::max(widest, problem.inner * problem.columns);
         }
-        nanoseconds /= static_cast<double>(std::max<std::int64_t>(part.rows, 1));
         // Products are efficient from 32 rows on, with large right operands (which oneDNN packs for each call) from 64.
         constexpr std::int64_t kLargeOperand = 128 * 1024;
-        std::int64_t rows = 16;
+        std::int64_t rows = kFewestRows;
         if (widest > 0) rows = widest >= kLargeOperand || part.rows >= 1024 ? 64 : 32;
         if (widest > 0 && part.rows >= 2048) rows = 128;
         while (rows < part.rows && nanoseconds * static_cast<double>(rows) < kShortestTile)
             rows *= 2;
-        while (rows > 16 && nanoseconds * static_cast<double>(rows) > kLongestTile)
+        while (rows > kFewestRows && nanoseconds * static_cast<double>(rows) > kLongestTile)
             rows /= 2;
         return std::clamp<std::int64_t>(rows, 1, std::max<std::int64_t>(part.rows, 1));
     }
@@ -167,7 +182,7 @@ class Lowering {
         for (const GroupPart& part : group.parts) {
             if (part.row_wise) {
                 op.phases[0].sections.push_back(row_section(part, op));
-            } else if (node_at(part.nodes[0]).op->name() == kMatmul && !is_narrow(node_at(part.nodes[0]))) {
+            } else if (is_product(node_at(part.nodes[0]))) {
                 op.phases[0].sections.push_back(product_section(part.nodes[0], op));
             } else {
                 add_planned(part.nodes[0], op, shared_bytes);
@@ -265,9 +280,12 @@ class Lowering {
         const MatmulProblem problem = problem_of(node_at(index));
         TileStep step;
         step.node = add_node(index, op, nullptr, 0);
-        step.matmul = add_matmul(problem, output_blocks(problem), op);
+        const MatmulBlocks blocks = output_blocks(problem);
+        step.matmul = add_matmul(problem, blocks, op);
         TileSection section;
-        section.items = section.tiles = result_.matmuls[static_cast<std::size_t>(step.matmul)]->tiles();
+        section.items = result_.matmuls[static_cast<std::size_t>(step.matmul)]->tiles();
+        section.items_per_tile = blocks_at_a_time(problem, blocks);
+        section.tiles = divide_up(section.items, section.items_per_tile);
         section.steps.push_back(step);
         return section;
     }
@@ -357,7 +375,8 @@ class Lowering {
 bool has_kernel(const KernelTable& kernels, const Op& op, DType dtype) {
     const std::string_view name = op.name();
     if (name == "cast" || name == "stop_gradient" || name == "concat_rows" || name == "copy") return true;
-    return dtype == DType::kF32 && (name == kMatmul || kernels.rows(name) != nullptr || kernels.plan(name) != nullptr);
+    return dtype == DType::kF32 && (name == kMatmul || name == kBatchedMatmul || kernels.rows(name) != nullptr ||
+                                    kernels.plan(name) != nullptr);
 }
 
 TileProgram lower_program(const Program& program, const LoweringOptions& options, const KernelTable& kernels,

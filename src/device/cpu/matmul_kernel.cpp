@@ -29,6 +29,9 @@ constexpr std::int64_t kMostRows = 64;
 constexpr std::int64_t kWantedTiles = 8;
 // 5 ms at 80 Gflop/s: the stop flag is read between tiles.
 constexpr double kMostFlopsPerTile = 400e6;
+// 20 us; a call of oneDNN's takes about 1 us whatever it computes.
+constexpr double kFewestFlopsPerTile = 1.6e6;
+constexpr double kFlopsPerCall = 80e3;
 
 }  // namespace
 
@@ -49,10 +52,21 @@ MatmulBlocks output_blocks(const MatmulProblem& problem) {
     blocks.inner = cut_inner ? kInnerBlock : problem.inner;
     const std::int64_t column_blocks = divide_up(problem.columns, blocks.columns);
     blocks.rows = kMostRows;
-    while (blocks.rows > 16 && divide_up(problem.rows, blocks.rows) * column_blocks < kWantedTiles)
+    while (blocks.rows > 16 && problem.groups * divide_up(problem.rows, blocks.rows) * column_blocks < kWantedTiles)
         blocks.rows /= 2;
     blocks.rows = std::min(blocks.rows, problem.rows);
     return blocks;
+}
+
+std::int64_t blocks_at_a_time(const MatmulProblem& problem, const MatmulBlocks& blocks) {
+    if (problem.groups == 1) return 1;
+    const double flops = 2.0 * static_cast<double>(blocks.rows) * static_cast<double>(blocks.columns) *
+                         static_cast<double>(problem.inner);
+    const std::int64_t count =
+        problem.groups * divide_up(problem.rows, blocks.rows) * divide_up(problem.columns, blocks.columns);
+    const double worth_while = kFewestFlopsPerTile / (flops + kFlopsPerCall);
+    return std::clamp<std::int64_t>(static_cast<std::int64_t>(worth_while), 1,
+                                    std::max<std::int64_t>(count / kWantedTiles, 1));
 }
 
 MatmulKernel::MatmulKernel(const OnednnLibrary& library, const MatmulProblem& problem, const MatmulBlocks& blocks)
@@ -110,10 +124,13 @@ MatmulKernel::Workspace MatmulKernel::make_workspace() const {
 void MatmulKernel::run(std::int64_t tile, const Operands& operands, Workspace& workspace,
                        std::byte* scratch) const noexcept {
     const std::int64_t row = first_row(tile);
-    const std::int64_t column = tile / row_blocks_ * blocks_.columns;
+    const std::int64_t column = tile / row_blocks_ % column_blocks_ * blocks_.columns;
+    const std::int64_t group = tile / (row_blocks_ * column_blocks_);
+    const float* whole_a = operands.a + group * problem_.rows * problem_.inner;
+    const float* whole_b = operands.b + group * problem_.inner * problem_.columns;
     const std::int64_t rows = std::min(blocks_.rows, problem_.rows - row);
     const std::int64_t columns = std::min(blocks_.columns, problem_.columns - column);
-    float* target = operands.y + row * problem_.columns + column;
+    float* target = operands.y + (group * problem_.rows + row) * problem_.columns + column;
     const std::int64_t present = std::clamp<std::int64_t>(operands.present_rows - row, 0, rows);
     auto* packed_a = reinterpret_cast<float*>(scratch);
     auto* packed_b = reinterpret_cast<float*>(scratch + b_offset_);
@@ -124,15 +141,15 @@ void MatmulKernel::run(std::int64_t tile, const Operands& operands, Workspace& w
         if (first > 0 && first >= operands.present_inner) break;
         const std::int64_t inner = std::min(blocks_.inner, problem_.inner - first);
 
-        const float* a = operands.a + row * problem_.inner + first;
+        const float* a = whole_a + row * problem_.inner + first;
         if (problem_.transpose_a) {
-            pack_transposed(operands.a + first * problem_.rows + row, problem_.rows, inner, rows,
+            pack_transposed(whole_a + first * problem_.rows + row, problem_.rows, inner, rows,
                             operands.present_inner - first, packed_a);
         } else if (pack_a_) {
             copy_block(a, problem_.inner, rows, inner, packed_a, inner);
         }
-        const float* b = problem_.transpose_b ? operands.b + column * problem_.inner + first
-                                              : operands.b + first * problem_.columns + column;
+        const float* b = problem_.transpose_b ? whole_b + column * problem_.inner + first
+                                              : whole_b + first * problem_.columns + column;
         if (pack_b_) {
             if (problem_.transpose_b)
                 copy_block(b, problem_.inner, columns, inner, packed_b, inner);

@@ -1,5 +1,6 @@
 // A matrix product cut into tiles: which blocks there are, the prepared products of each block size, and the packing of
-// operands that are not dense. All of it is decided from shapes. oneDNN's fast and malloc-free kernels take dense
+// operands that are not dense. Several independent products of the same shape may be one problem; its tiles then run
+// through all of them. All of it is decided from shapes. oneDNN's fast and malloc-free kernels take dense
 // row-major operands only (others fall to its sgemm, which allocates megabytes behind our back), so a transposed left
 // operand and column blocks are packed into scratch first. Knows no programs and no threads.
 #pragma once
@@ -13,14 +14,16 @@
 
 namespace tensile {
 
-// y [rows, columns] = op(a) op(b) with `inner` terms each.
+// y [rows, columns] = op(a) op(b) with `inner` terms each, `groups` times with operands that follow one another.
 struct MatmulProblem {
     std::int64_t rows = 0;
     std::int64_t inner = 0;
     std::int64_t columns = 0;
     bool transpose_a = false;
     bool transpose_b = false;
+    std::int64_t groups = 1;
 
+    // Of one group.
     double flops() const {
         return 2.0 * static_cast<double>(rows) * static_cast<double>(inner) * static_cast<double>(columns);
     }
@@ -38,14 +41,17 @@ MatmulBlocks row_tile_blocks(const MatmulProblem& problem, std::int64_t rows);
 // Both dimensions of y, for a product that is a tile group by itself: at least eight tiles where they stay worth their
 // cost, none over 5 ms.
 MatmulBlocks output_blocks(const MatmulProblem& problem);
+// How many of these blocks, of one group or of neighbouring ones, a thread should take at a time: small ones are not
+// worth claiming alone.
+std::int64_t blocks_at_a_time(const MatmulProblem& problem, const MatmulBlocks& blocks);
 
 class MatmulKernel {
   public:
     MatmulKernel(const OnednnLibrary& library, const MatmulProblem& problem, const MatmulBlocks& blocks);
 
     const MatmulProblem& problem() const { return problem_; }
-    // Tiles of y, row blocks first.
-    std::int64_t tiles() const { return row_blocks_ * column_blocks_; }
+    // Tiles of y, group by group, row blocks first.
+    std::int64_t tiles() const { return problem_.groups * row_blocks_ * column_blocks_; }
     std::int64_t first_row(std::int64_t tile) const { return tile % row_blocks_ * blocks_.rows; }
     // Scratch of one participant.
     std::size_t scratch_bytes() const { return scratch_bytes_; }

@@ -29,6 +29,7 @@ class Grouping {
         std::set<std::int32_t> reads;
         std::set<std::int32_t> writes;
         double bytes = 0;
+        double tile_share = 0;
         bool exclusive = false;
     };
 
@@ -55,10 +56,11 @@ class Grouping {
     }
 
     // Whether a row-wise node may go on in `draft`: what it reads of the draft's results, it reads row by row.
-    bool continues(const Node& node, const Draft& draft) const {
+    bool continues(const Node& node, const NodeTraits& traits, const Draft& draft) const {
         const Shape& shape = program_.value(node.outputs[0]).type.shape;
         if (!draft.part.row_wise || draft.part.rows != shape.rows() || draft.part.extent_slot != shape.extent_slot())
             return false;
+        if (draft.tile_share + traits.tile_share > 1) return false;
         for (std::size_t i = 0; i < node.inputs.size(); ++i)
             if (draft.writes.contains(buffer(node.inputs[i])) &&
                 !node.op->reads_by_row(static_cast<int>(i), node.attributes))
@@ -74,13 +76,15 @@ class Grouping {
         for (ValueId id : node.outputs)
             draft.writes.insert(buffer(id));
         draft.bytes += traffic(node);
+        draft.tile_share += traits_of(index).tile_share;
     }
 
     void place(std::int32_t index) {
         const Node& node = node_at(index);
         const NodeTraits& traits = traits_of(index);
         if (traits.row_wise) {
-            const auto home = std::ranges::find_if(drafts_, [&](const Draft& draft) { return continues(node, draft); });
+            const auto home =
+                std::ranges::find_if(drafts_, [&](const Draft& draft) { return continues(node, traits, draft); });
             const auto allows = [&](const Draft& draft) { return &draft == &*home || independent(node, draft); };
             if (home != drafts_.end() && std::ranges::all_of(drafts_, allows)) return append(index, *home);
         }

@@ -25,6 +25,9 @@ struct TileGroup {
 struct NodeTraits {
     bool row_wise = false;   // its tiles are row ranges and it updates nothing in place
     bool exclusive = false;  // it needs several phases, so it shares an op with no other
+    // Of a row-wise node: the share of the time that a tile may take which it needs for the fewest rows of a tile. A
+    // chain ends where the shares would exceed 1.
+    double tile_share = 0;
 };
 
 // Groups in execution order; every node is in exactly one.

@@ -42,7 +42,8 @@ struct ZeroTail {
     std::int64_t row_bytes = 0;
 };
 
-// Tiles that do the same: ranges of `items`, each run through all steps.
+// Tiles that do the same: ranges of `items`, each run through all steps. Items are rows (row_wise), blocks of a
+// product, or what the phase of a kernel says.
 struct TileSection {
     std::vector<TileStep> steps;
     std::int64_t items = 1;

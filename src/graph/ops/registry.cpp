@@ -9,11 +9,13 @@
 #include "graph/ops/affine_constant.h"
 #include "graph/ops/batch_moments.h"
 #include "graph/ops/batch_normalize.h"
+#include "graph/ops/batched_matmul.h"
 #include "graph/ops/bias_add.h"
 #include "graph/ops/binary_cross_entropy_loss.h"
 #include "graph/ops/broadcast_rows.h"
 #include "graph/ops/broadcast_scalar.h"
 #include "graph/ops/cast.h"
+#include "graph/ops/causal_softmax.h"
 #include "graph/ops/clip_scale.h"
 #include "graph/ops/column_sum.h"
 #include "graph/ops/concat_columns.h"
@@ -29,6 +31,7 @@
 #include "graph/ops/inner_product.h"
 #include "graph/ops/layer_norm.h"
 #include "graph/ops/log.h"
+#include "graph/ops/lstm_cell.h"
 #include "graph/ops/masked_mean.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/merge_rows.h"
@@ -45,6 +48,7 @@
 #include "graph/ops/slice_columns.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/softmax_cross_entropy_loss.h"
+#include "graph/ops/split_heads.h"
 #include "graph/ops/sqrt.h"
 #include "graph/ops/square.h"
 #include "graph/ops/squared_error_loss.h"
@@ -131,6 +135,13 @@ std::span<const Op* const> all_ops() {
         &adam_op(),
         &adam_rows_op(),
         &copy_op(),
+        &batched_matmul_op(),
+        &split_heads_op(),
+        &merge_heads_op(),
+        &causal_softmax_op(),
+        &causal_softmax_gradient_op(),
+        &lstm_cell_op(),
+        &lstm_cell_gradient_op(),
     };
     return list;
 }

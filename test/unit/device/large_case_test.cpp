@@ -8,15 +8,19 @@
 #include "device/cpu/cpu_device.h"
 #include "graph/interpreter.h"
 #include "graph/ops/batch_moments.h"
+#include "graph/ops/batched_matmul.h"
+#include "graph/ops/causal_softmax.h"
 #include "graph/ops/column_sum.h"
 #include "graph/ops/copy.h"
 #include "graph/ops/densify_rows.h"
 #include "graph/ops/dropout.h"
 #include "graph/ops/gather_rows.h"
 #include "graph/ops/inner_product.h"
+#include "graph/ops/lstm_cell.h"
 #include "graph/ops/merge_rows.h"
 #include "graph/ops/sgd_momentum_rows.h"
 #include "graph/ops/softmax.h"
+#include "graph/ops/split_heads.h"
 #include "tensor/random.h"
 #include "unit/device/device_run.h"
 
@@ -120,6 +124,46 @@ TEST(LargeCase, ReductionsAndRows) {
     builder.output("softmax", ops::softmax(builder, x));
     const Program program = builder.finish();
     compare(program, 0, 2e-3);
+}
+
+// Few long sequences (a product's rows and terms are cut) and many short ones (a tile takes several groups).
+TEST(LargeCase, Attention) {
+    struct Sizes {
+        std::int64_t sequences, steps, heads, width;
+    };
+    for (const auto& [sequences, steps, heads, width] : {Sizes{1, 300, 2, 40}, Sizes{150, 12, 3, 8}}) {
+        SCOPED_TRACE(steps);
+        ProgramBuilder builder("attention");
+        std::vector<ValueId> split;
+        for (const char* name : {"q", "k", "v", "dy"})
+            split.push_back(
+                ops::split_heads(builder, builder.input(name, f32({sequences * steps, heads * width})), steps, heads));
+        const std::int64_t groups = sequences * heads;
+        const ValueId scores = ops::batched_matmul(builder, split[0], split[1], groups, false, true);
+        const ValueId weights = ops::causal_softmax(builder, scores);
+        const ValueId y = ops::batched_matmul(builder, weights, split[2], groups);
+        builder.output("y", ops::merge_heads(builder, y, steps, heads));
+        const ValueId dweights = ops::batched_matmul(builder, split[3], split[2], groups, false, true);
+        const ValueId dscores = ops::causal_softmax_gradient(builder, weights, dweights);
+        builder.output("dv", ops::batched_matmul(builder, weights, split[3], groups, true));
+        builder.output("dk", ops::batched_matmul(builder, dscores, split[0], groups, true));
+        const Program program = builder.finish();
+        compare(program, 0, 1e-4);
+    }
+}
+
+TEST(LargeCase, LstmCell) {
+    constexpr std::int64_t kHidden = 50;
+    ProgramBuilder builder("lstm");
+    const ValueId gates = builder.input("gates", f32({1000, 4 * kHidden}));
+    const ops::LstmState previous{builder.input("h", f32({1000, kHidden})), builder.input("c", f32({1000, kHidden}))};
+    const ops::LstmState next = ops::lstm_cell(builder, gates, previous);
+    builder.output("hidden", next.hidden);
+    builder.output("cell", next.cell);
+    const auto gradient = ops::lstm_cell_gradient(builder, gates, previous.cell, {}, previous);
+    builder.output("dgates", gradient.gates);
+    const Program program = builder.finish();
+    compare(program, 0, 1e-5);
 }
 
 // The mask of an element depends on its index in the whole tensor, in whatever tile it falls.

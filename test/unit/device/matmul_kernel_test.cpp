@@ -91,6 +91,53 @@ TEST(MatmulKernel, StopsAtTheExtent) {
         check({{70, 130, 50, false, false}, {32, 16, 64}, std::numeric_limits<std::int64_t>::max(), present});
 }
 
+// Each group's product has the bits that it has alone, whatever the cut.
+TEST(MatmulKernel, GroupsAreIndependentProducts) {
+    for (const bool transpose_a : {false, true}) {
+        for (const bool transpose_b : {false, true}) {
+            MatmulProblem problem{70, 33, 50, transpose_a, transpose_b};
+            const MatmulBlocks blocks{32, 20, 33};
+            constexpr std::int64_t kGroups = 3;
+            const std::vector<float> a = random_floats(kGroups * problem.rows * problem.inner, 5);
+            const std::vector<float> b = random_floats(kGroups * problem.inner * problem.columns, 6);
+            const std::int64_t of_group = problem.rows * problem.columns;
+            const OnednnLibrary library;
+            const auto product = [&](const float* left, const float* right) {
+                const MatmulKernel kernel(library, problem, blocks);
+                MatmulKernel::Workspace workspace = kernel.make_workspace();
+                std::vector<std::byte> scratch(kernel.scratch_bytes() + 64);
+                std::vector<float> y(static_cast<std::size_t>(problem.groups * of_group));
+                constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
+                for (std::int64_t tile = 0; tile < kernel.tiles(); ++tile)
+                    kernel.run(tile, {left, right, y.data(), kAll, kAll}, workspace, scratch.data());
+                return y;
+            };
+            problem.groups = kGroups;
+            const std::vector<float> together = product(a.data(), b.data());
+            problem.groups = 1;
+            for (std::int64_t group = 0; group < kGroups; ++group) {
+                const std::vector<float> alone = product(a.data() + group * problem.rows * problem.inner,
+                                                         b.data() + group * problem.inner * problem.columns);
+                EXPECT_EQ(std::memcmp(alone.data(), together.data() + group * of_group, alone.size() * sizeof(float)),
+                          0)
+                    << "group " << group << (transpose_a ? " transpose_a" : "") << (transpose_b ? " transpose_b" : "");
+            }
+        }
+    }
+}
+
+TEST(MatmulKernel, SmallBlocksAreTakenTogether) {
+    const auto at_a_time = [](const MatmulProblem& problem) {
+        return blocks_at_a_time(problem, output_blocks(problem));
+    };
+    EXPECT_EQ(at_a_time({64, 64, 64}), 1);
+    EXPECT_EQ(at_a_time({512, 512, 512, false, false, 4}), 1);
+    EXPECT_GT(at_a_time({8, 8, 8, false, false, 1000}), 4);
+    // There are tiles for all threads.
+    EXPECT_LE(at_a_time({8, 8, 8, false, false, 32}), 4);
+    EXPECT_EQ(at_a_time({8, 8, 8, false, false, 3}), 1);
+}
+
 TEST(MatmulKernel, ChosenBlocksAreShortEnoughAndCoverTheResult) {
     for (const MatmulProblem& problem :
          {MatmulProblem{25088, 256, 4096, true, false}, MatmulProblem{256, 25088, 4096, false, false},

@@ -82,10 +82,37 @@ void concat_rows_tile(const TileCall& call) noexcept {
     }
 }
 
-KernelPlan concat_rows_plan(const NodeTypes& node) {
+// Permutations of runs of `width` elements, one for each step and attention head. Tiles are rows of the result.
+void split_heads_tile(const TileCall& call) noexcept {
+    const std::int64_t steps = call.attributes.integer("steps");
+    const std::int64_t heads = call.attributes.integer("heads");
+    const std::int64_t bytes = row_bytes(call.outputs[0].type);
+    for (std::int64_t row = call.begin; row < call.end; ++row) {
+        const std::int64_t head = row / steps % heads;
+        const std::int64_t joined_row = row / (steps * heads) * steps + row % steps;
+        copy_bytes(mutable_bytes_of(call.outputs[0]) + row * bytes,
+                   bytes_of(call.inputs[0]) + (joined_row * heads + head) * bytes, bytes);
+    }
+}
+
+void merge_heads_tile(const TileCall& call) noexcept {
+    const std::int64_t steps = call.attributes.integer("steps");
+    const std::int64_t heads = call.attributes.integer("heads");
+    const std::int64_t bytes = row_bytes(call.inputs[0].type);
+    for (std::int64_t row = call.begin; row < call.end; ++row) {
+        for (std::int64_t head = 0; head < heads; ++head) {
+            const std::int64_t split_row = (row / steps * heads + head) * steps + row % steps;
+            copy_bytes(mutable_bytes_of(call.outputs[0]) + (row * heads + head) * bytes,
+                       bytes_of(call.inputs[0]) + split_row * bytes, bytes);
+        }
+    }
+}
+
+// One phase over the rows of the result.
+template <TileFunction function>
+KernelPlan row_range_plan(const NodeTypes& node) {
     const std::int64_t width = std::max<std::int64_t>(node.outputs[0].shape.row_width(), 1);
-    return {{{&concat_rows_tile, node.outputs[0].shape.rows(), std::max<std::int64_t>(kElementsPerTile / width, 1)}},
-            0};
+    return {{{function, node.outputs[0].shape.rows(), std::max<std::int64_t>(kElementsPerTile / width, 1)}}, 0};
 }
 
 void copy_elements(const TileCall& call) noexcept {
@@ -195,7 +222,9 @@ void add_data_movement_kernels(KernelTable& table) {
     table.add_rows("slice_columns", &slice_columns_rows);
     table.add_rows("pad_columns", &pad_columns_rows);
     table.add_rows("cast", &cast_rows);
-    table.add_plan("concat_rows", &concat_rows_plan);
+    table.add_plan("concat_rows", &row_range_plan<&concat_rows_tile>);
+    table.add_plan("split_heads", &row_range_plan<&split_heads_tile>);
+    table.add_plan("merge_heads", &row_range_plan<&merge_heads_tile>);
     table.add_plan("copy", [](const NodeTypes& node) { return elementwise_plan(node, &copy_elements); });
 }
 

@@ -13,6 +13,7 @@ void add_elementwise_kernels(KernelTable& table);
 void add_activation_kernels(KernelTable& table);
 void add_normalization_kernels(KernelTable& table);
 void add_softmax_kernels(KernelTable& table);
+void add_lstm_kernels(KernelTable& table);
 void add_loss_kernels(KernelTable& table);
 void add_reduction_kernels(KernelTable& table);
 void add_narrow_product_kernels(KernelTable& table);
