@@ -7,6 +7,7 @@
 #include "graph/ops/add.h"
 #include "graph/ops/add_scalars.h"
 #include "graph/ops/affine_constant.h"
+#include "graph/ops/average_pool_2d.h"
 #include "graph/ops/batch_moments.h"
 #include "graph/ops/batch_normalize.h"
 #include "graph/ops/bias_add.h"
@@ -18,6 +19,7 @@
 #include "graph/ops/column_sum.h"
 #include "graph/ops/concat_columns.h"
 #include "graph/ops/concat_rows.h"
+#include "graph/ops/convolution_2d.h"
 #include "graph/ops/copy.h"
 #include "graph/ops/densify_rows.h"
 #include "graph/ops/divide.h"
@@ -31,6 +33,7 @@
 #include "graph/ops/log.h"
 #include "graph/ops/masked_mean.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/max_pool_2d.h"
 #include "graph/ops/merge_rows.h"
 #include "graph/ops/moving_average_update.h"
 #include "graph/ops/multiply.h"
@@ -61,6 +64,13 @@ std::span<const Op* const> all_ops() {
     using namespace ops;
     static const std::array list = {
         &matmul_op(),
+        &convolution_2d_op(),
+        &convolution_2d_gradient_input_op(),
+        &convolution_2d_gradient_weights_op(),
+        &max_pool_2d_op(),
+        &max_pool_2d_gradient_op(),
+        &average_pool_2d_op(),
+        &average_pool_2d_gradient_op(),
         &bias_add_op(),
         &column_sum_op(),
         &broadcast_rows_op(),
