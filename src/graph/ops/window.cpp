@@ -41,7 +41,7 @@ void check_maps(const InputCheck& check, std::span<const TensorType> inputs, std
     check.floating(input);
     check.rank(input, 2);
     check.fixed(input);
-    check.require(inputs[input].shape[0] % map.pixels() == 0,
+    check.require(inputs[input].shape[0] > 0 && inputs[input].shape[0] % map.pixels() == 0,
                   "input " + std::to_string(input) + " must have whole maps of " + std::to_string(map.height) + " x " +
                       std::to_string(map.width) + " pixels");
     check.require(inputs[input].shape[1] > 0, "input " + std::to_string(input) + " must have channels");
