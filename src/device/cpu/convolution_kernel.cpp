@@ -23,7 +23,7 @@ constexpr double kMostFlopsPerTile = 400e6;
 constexpr std::int64_t kWantedTiles = 8;
 // Pixels of a tile of y or dx: enough for oneDNN to reach its rate, few enough for the patches to stay in the cache.
 constexpr std::int64_t kMostPixels = 128;
-constexpr std::int64_t kFewestPixels = 16;
+constexpr std::int64_t kFewPixels = 16;
 // Longer sums are cut into pieces added up in order.
 constexpr std::int64_t kMostTerms = 768;
 // The block of dweights of one tile, and the pixels of one product.
@@ -68,8 +68,9 @@ Convolution convolution_of(std::string_view op, const NodeTypes& node) {
 // Pixels of one tile where each costs `flops`, of `pixels` altogether.
 std::int64_t pixels_per_tile(std::int64_t pixels, double flops) {
     std::int64_t block = kMostPixels;
-    while (block > kFewestPixels &&
-           (flops * static_cast<double>(block) > kMostFlopsPerTile || divide_up(pixels, block) < kWantedTiles))
+    while (block > kFewPixels && divide_up(pixels, block) < kWantedTiles)
+        block /= 2;
+    while (block > 1 && flops * static_cast<double>(block) > kMostFlopsPerTile)
         block /= 2;
     return std::clamp<std::int64_t>(pixels, 1, block);
 }
@@ -253,10 +254,11 @@ struct GradientBlocks {
           terms(even_block(convolution.terms(), kGradientTerms)) {
         const std::int64_t pixels = std::max<std::int64_t>(convolution.output_pixels(), 1);
         const std::int64_t blocks = divide_up(convolution.kernels, kernels) * divide_up(convolution.terms(), terms);
-        const double flops = 2.0 * static_cast<double>(kernels * terms) * static_cast<double>(pixels);
-        const auto wanted = std::max<std::int64_t>(static_cast<std::int64_t>(flops / kMostFlopsPerTile) + 1,
-                                                   divide_up(kWantedTiles, blocks));
-        span = divide_up(divide_up(pixels, wanted), kGradientPixels) * kGradientPixels;
+        const auto longest =
+            static_cast<std::int64_t>(kMostFlopsPerTile / (2.0 * static_cast<double>(kernels * terms)));
+        const std::int64_t wanted = divide_up(pixels, divide_up(kWantedTiles, blocks));
+        span = std::max(std::min(divide_up(wanted, kGradientPixels), longest / kGradientPixels), std::int64_t{1}) *
+               kGradientPixels;
         spans = divide_up(pixels, span);
     }
 };
