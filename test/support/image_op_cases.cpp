@@ -7,6 +7,7 @@
 #include "graph/ops/average_pool_2d.h"
 #include "graph/ops/convolution_2d.h"
 #include "graph/ops/max_pool_2d.h"
+#include "graph/ops/reshape.h"
 
 namespace tensile::test {
 
@@ -101,6 +102,10 @@ std::vector<OpCase> image_op_cases() {
         add_convolution(cases, map);
     for (const MapCase& map : poolings())
         add_pooling(cases, map);
+    for (std::int64_t columns : {1, 3, 10, 30})
+        cases.push_back(make_case(
+            "reshape", "10x3/" + std::to_string(columns), {{"x", {DType::kF32, {10, 3}}, both_signs}},
+            [=](ProgramBuilder& builder, Inputs in) { return Values{ops::reshape(builder, in[0], columns)}; }));
     return cases;
 }
 

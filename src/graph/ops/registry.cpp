@@ -39,6 +39,7 @@
 #include "graph/ops/multiply.h"
 #include "graph/ops/pad_columns.h"
 #include "graph/ops/relu.h"
+#include "graph/ops/reshape.h"
 #include "graph/ops/round_straight_through.h"
 #include "graph/ops/scale.h"
 #include "graph/ops/sgd_momentum.h"
@@ -107,6 +108,7 @@ std::span<const Op* const> all_ops() {
         &layer_norm_op(),
         &layer_norm_gradient_input_op(),
         &layer_norm_gradient_parameters_op(),
+        &reshape_op(),
         &concat_columns_op(),
         &slice_columns_op(),
         &pad_columns_op(),

@@ -88,9 +88,10 @@ KernelPlan concat_rows_plan(const NodeTypes& node) {
             0};
 }
 
+template <std::size_t source>
 void copy_elements(const TileCall& call) noexcept {
     const auto size = static_cast<std::int64_t>(size_of(call.outputs[0].type.dtype));
-    copy_bytes(mutable_bytes_of(call.outputs[0]) + call.begin * size, bytes_of(call.inputs[1]) + call.begin * size,
+    copy_bytes(mutable_bytes_of(call.outputs[0]) + call.begin * size, bytes_of(call.inputs[source]) + call.begin * size,
                (call.end - call.begin) * size);
 }
 
@@ -196,7 +197,8 @@ void add_data_movement_kernels(KernelTable& table) {
     table.add_rows("pad_columns", &pad_columns_rows);
     table.add_rows("cast", &cast_rows);
     table.add_plan("concat_rows", &concat_rows_plan);
-    table.add_plan("copy", [](const NodeTypes& node) { return elementwise_plan(node, &copy_elements); });
+    table.add_plan("copy", [](const NodeTypes& node) { return elementwise_plan(node, &copy_elements<1>); });
+    table.add_plan("reshape", [](const NodeTypes& node) { return elementwise_plan(node, &copy_elements<0>); });
 }
 
 }  // namespace tensile
