@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "graph/ops/average_pool_2d.h"
+#include "graph/ops/batch_moments.h"
+#include "graph/ops/column_sum.h"
 #include "graph/ops/convolution_2d.h"
 #include "graph/ops/max_pool_2d.h"
 #include "graph/ops/reshape.h"
@@ -94,10 +96,27 @@ void add_pooling(std::vector<OpCase>& cases, const MapCase& map) {
     }
 }
 
+// Reductions over as many rows as maps have, of which half are present.
+void add_tall_reductions(std::vector<OpCase>& cases) {
+    constexpr std::int64_t kRows = 9000;
+    constexpr std::int64_t kPresent = 4500;
+    const std::vector<CaseInput> x = {{"x", {DType::kF32, Shape::bounded(kRows, 0, {3})}, both_signs}};
+    cases.push_back(make_case("column_sum", "tall", x, [](ProgramBuilder& builder, Inputs in) {
+        return Values{ops::column_sum(builder, in[0])};
+    }));
+    cases.back().extent = kPresent;
+    cases.push_back(make_case("batch_moments", "tall", x, [](ProgramBuilder& builder, Inputs in) {
+        const ops::BatchMoments moments = ops::batch_moments(builder, in[0]);
+        return Values{moments.mean, moments.variance};
+    }));
+    cases.back().extent = kPresent;
+}
+
 }  // namespace
 
 std::vector<OpCase> image_op_cases() {
     std::vector<OpCase> cases;
+    add_tall_reductions(cases);
     for (const MapCase& map : convolutions())
         add_convolution(cases, map);
     for (const MapCase& map : poolings())
