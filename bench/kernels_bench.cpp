@@ -1,19 +1,23 @@
-// The training step of a three-layer network on the CPU device with one and with two threads, beside its bare matrix
-// products (the same oneDNN primitives over the whole batch, one after another, on one thread), and prediction. Also
-// the products by head of attention beside one product with as many flops.
+// Convolutions beside bare products of the same numbers of terms and columns (one oneDNN primitive on one thread whose
+// patches lie ready), with the rate in flop/s; the products by head of attention beside one product with as many flops;
+// the training step of a three-layer network on the CPU device with one and with two threads, beside its bare matrix
+// products (the same oneDNN primitives over the whole batch, one after another, on one thread), and prediction.
 //
 // Floor of a step: three products of 2 B K N flops a layer (forward, both gradients; the first layer needs no gradient
 // of its input), and 28 bytes of memory traffic a parameter for Adam.
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
+#include <iterator>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "../test/unit/device/layered_network.h"
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/onednn_matmul.h"
 #include "graph/ops/batched_matmul.h"
+#include "graph/ops/convolution_2d.h"
 
 namespace {
 
@@ -178,6 +182,95 @@ void sizes(benchmark::internal::Benchmark* bench, const std::vector<std::int64_t
                 bench->Args({batch, hidden, count});
 }
 
+struct ConvolutionShape {
+    std::int64_t images;
+    std::int64_t pixels;  // of a side
+    std::int64_t channels;
+    std::int64_t kernels;
+    std::int64_t kernel;  // of a side
+    std::int64_t stride;
+
+    tensile::ops::Window window() const {
+        return tensile::ops::square_window({pixels, pixels}, kernel, stride, kernel / 2);
+    }
+    std::int64_t outputs() const { return images * window().output().pixels(); }
+    double flops() const { return 2.0 * static_cast<double>(outputs() * kernel * kernel * channels * kernels); }
+};
+
+// Layers of VGG-16 and ResNet-50, 8 images each.
+constexpr ConvolutionShape kConvolutions[] = {
+    {8, 224, 3, 64, 3, 1},   {8, 224, 64, 64, 3, 1},  {8, 112, 128, 128, 3, 1}, {8, 56, 256, 256, 3, 1},
+    {8, 28, 512, 512, 3, 1}, {8, 14, 512, 512, 3, 1}, {8, 224, 3, 64, 7, 2},    {8, 56, 128, 128, 3, 2}};
+
+const ConvolutionShape& convolution_of(const benchmark::State& state) {
+    return kConvolutions[state.range(0)];
+}
+
+void report(benchmark::State& state, const ConvolutionShape& shape, double flops) {
+    state.SetLabel(std::to_string(shape.pixels) + "^2 x " + std::to_string(shape.channels) + " -> " +
+                   std::to_string(shape.kernels) + ", " + std::to_string(shape.kernel) + "^2 / " +
+                   std::to_string(shape.stride));
+    state.counters["flop/s"] = benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+enum class Direction { kForward, kGradientInput, kGradientWeights };
+
+// Arguments: index into kConvolutions, threads.
+template <Direction direction>
+void convolution(benchmark::State& state) {
+    using tensile::TensorType;
+    const ConvolutionShape& shape = convolution_of(state);
+    const tensile::ops::Window window = shape.window();
+    const auto matrix = [](std::int64_t rows, std::int64_t columns) {
+        return TensorType{tensile::DType::kF32, {rows, columns}};
+    };
+    const TensorType x = matrix(shape.images * shape.pixels * shape.pixels, shape.channels);
+    const TensorType weights = matrix(window.taps() * shape.channels, shape.kernels);
+    const TensorType dy = matrix(shape.outputs(), shape.kernels);
+    tensile::ProgramBuilder builder("convolution");
+    if constexpr (direction == Direction::kForward)
+        builder.output(
+            "y", tensile::ops::convolution_2d(builder, builder.input("x", x), builder.input("w", weights), window));
+    if constexpr (direction == Direction::kGradientInput)
+        builder.output("dx", tensile::ops::convolution_2d_gradient_input(builder, builder.input("dy", dy),
+                                                                         builder.input("w", weights), window));
+    if constexpr (direction == Direction::kGradientWeights)
+        builder.output("dw", tensile::ops::convolution_2d_gradient_weights(builder, builder.input("x", x),
+                                                                           builder.input("dy", dy), window));
+    CpuDevice device(static_cast<int>(state.range(1)));
+    BoundProgram program(device, builder.finish(), {});
+    for (auto _ : state)
+        program.run();
+    report(state, shape, shape.flops());
+}
+
+// 1024 patches at a time.
+void bare_convolution_product(benchmark::State& state) {
+    constexpr std::int64_t kPatches = 1024;
+    const ConvolutionShape& shape = convolution_of(state);
+    const std::int64_t terms = shape.window().taps() * shape.channels;
+    const tensile::OnednnLibrary onednn;
+    const tensile::OnednnMatmul product(onednn, {kPatches, terms, shape.kernels, false, false});
+    tensile::OnednnMatmul::Call call = product.make_call();
+    const std::vector<float> a(static_cast<std::size_t>(kPatches * terms), 0.5F);
+    const std::vector<float> b(static_cast<std::size_t>(terms * shape.kernels), 0.25F);
+    std::vector<float> y(static_cast<std::size_t>(kPatches * shape.kernels));
+    std::vector<std::byte> scratch(product.scratch_bytes() + 64);
+    for (auto _ : state)
+        product.run(call, a.data(), b.data(), y.data(), scratch.data());
+    report(state, shape, 2.0 * static_cast<double>(kPatches * terms * shape.kernels));
+}
+
+void layers(benchmark::internal::Benchmark* bench) {
+    bench->ArgNames({"layer", "threads"})->Unit(benchmark::kMillisecond)->UseRealTime()->MinTime(0.2);
+    for (std::size_t layer = 0; layer < std::size(kConvolutions); ++layer)
+        bench->Args({static_cast<std::int64_t>(layer), 1});
+}
+
+BENCHMARK(bare_convolution_product)->Apply(layers);
+BENCHMARK(convolution<Direction::kForward>)->Name("convolution")->Apply(layers);
+BENCHMARK(convolution<Direction::kGradientInput>)->Name("convolution_gradient_input")->Apply(layers);
+BENCHMARK(convolution<Direction::kGradientWeights>)->Name("convolution_gradient_weights")->Apply(layers);
 BENCHMARK(bare_products)->Apply([](auto* bench) { sizes(bench, {256, 4096}, {1}); });
 BENCHMARK(training_step)->Apply([](auto* bench) { sizes(bench, {256, 4096}, {1, 2}); });
 BENCHMARK(prediction)->Apply([](auto* bench) { sizes(bench, {1, 4096}, {1, 2}); });

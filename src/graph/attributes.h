@@ -28,6 +28,8 @@ class Attributes {
     const std::vector<std::int64_t>& integers(std::string_view name) const {
         return std::get<std::vector<std::int64_t>>(at(name));
     }
+    // Adds an attribute that is not there yet.
+    void add(std::string name, Attribute value) { entries_.emplace_back(std::move(name), std::move(value)); }
     const std::vector<std::pair<std::string, Attribute>>& entries() const { return entries_; }
     bool operator==(const Attributes&) const = default;
 

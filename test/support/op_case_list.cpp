@@ -1,5 +1,7 @@
 // The list of op cases; see op_cases.h.
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "graph/ops/adam_rows.h"
@@ -55,6 +57,7 @@
 #include "graph/ops/sum_all.h"
 #include "graph/ops/sum_of_squares.h"
 #include "graph/ops/tanh.h"
+#include "support/image_op_cases.h"
 #include "support/op_cases.h"
 
 namespace tensile::test {
@@ -672,7 +675,9 @@ const std::vector<OpCase>& op_cases() {
         add_losses(list);
         add_reductions(list);
         add_optimizers(list);
-        return list.take();
+        std::vector<OpCase> all = list.take();
+        std::ranges::move(image_op_cases(), std::back_inserter(all));
+        return all;
     }();
     return cases;
 }

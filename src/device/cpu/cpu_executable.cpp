@@ -40,15 +40,15 @@ CpuBinding::CpuBinding(std::shared_ptr<const TileProgram> program, std::span<std
             views.outputs.push_back(view(use));
         nodes_.push_back(std::move(views));
     }
-    workspaces_.resize(program_->matmuls.size());
+    workspaces_.resize(program_->products.size());
     for (const TileOp& op : program_->ops) {
         for (std::int32_t node : op.nodes)
             if (program_->nodes[at(node)].has_scratch)
                 nodes_[at(node)].scratch = addresses_[at(op.scratch_tensor)] + program_->nodes[at(node)].scratch_offset;
         for (const TileSection& section : op.phases[0].sections)
             for (const TileStep& step : section.steps)
-                for (int slot = 0; step.matmul >= 0 && slot < op.participants; ++slot)
-                    workspaces_[at(step.matmul)].push_back(program_->matmuls[at(step.matmul)]->make_workspace());
+                for (int slot = 0; step.product >= 0 && slot < op.participants; ++slot)
+                    workspaces_[at(step.product)].push_back(program_->products[at(step.product)]->make_workspace());
     }
 }
 
@@ -92,24 +92,27 @@ void CpuBinding::run_step(const TileStep& step, const TileOp& op, std::int64_t b
             {views.inputs, views.outputs, program_->nodes[at(step.node)].attributes, begin, end, views.scratch});
         return;
     }
-    const MatmulKernel& matmul = *program_->matmuls[at(step.matmul)];
+    const ProductKernel& product = *program_->products[at(step.product)];
     std::byte* scratch = op.scratch_tensor < 0 ? nullptr
                                                : addresses_[at(op.scratch_tensor)] + op.participant_offset +
                                                      static_cast<std::size_t>(slot) * op.participant_bytes;
-    const bool reduces_rows = matmul.problem().transpose_a;
+    const bool reduces_rows = product.sums_over_rows();
     // A row section looks after the rows beyond the extent itself.
     const std::int64_t present_rows =
         row_wise || reduces_rows ? std::numeric_limits<std::int64_t>::max() : views.outputs[0].extent;
     const std::int64_t present_inner = reduces_rows ? views.inputs[0].extent : std::numeric_limits<std::int64_t>::max();
-    const MatmulKernel::Operands operands{static_cast<const float*>(views.inputs[0].data),
-                                          static_cast<const float*>(views.inputs[1].data),
-                                          static_cast<float*>(views.outputs[0].data), present_inner, present_rows};
-    MatmulKernel::Workspace& workspace = workspaces_[at(step.matmul)][static_cast<std::size_t>(slot)];
+    const ProductKernel::Operands operands{static_cast<const float*>(views.inputs[0].data),
+                                           static_cast<const float*>(views.inputs[1].data),
+                                           static_cast<float*>(views.outputs[0].data),
+                                           present_inner,
+                                           present_rows,
+                                           views.scratch};
+    ProductKernel::Workspace& workspace = workspaces_[at(step.product)][static_cast<std::size_t>(slot)];
     // Items of a row section are rows, of a product by itself blocks of the result.
     const std::int64_t first = row_wise ? tile : begin;
     const std::int64_t last = row_wise ? tile + 1 : end;
     for (std::int64_t block = first; block < last; ++block)
-        matmul.run(block, operands, workspace, scratch);
+        product.run(block, operands, workspace, scratch);
 }
 
 void CpuBinding::zero_rows(const TileSection& section, std::int64_t begin, std::int64_t end) noexcept {

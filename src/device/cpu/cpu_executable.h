@@ -50,7 +50,7 @@ class CpuBinding final : public Binding {
     std::vector<std::byte*> addresses_;
     std::vector<NodeViews> nodes_;
     // oneDNN's objects by product and participant: products share nothing, participants neither.
-    std::vector<std::vector<MatmulKernel::Workspace>> workspaces_;
+    std::vector<std::vector<ProductKernel::Workspace>> workspaces_;
 };
 
 }  // namespace tensile

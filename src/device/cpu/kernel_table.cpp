@@ -1,3 +1,4 @@
+#include "device/cpu/convolution_kernel.h"
 #include "device/cpu/kernels/highway_targets.h"
 #include "device/cpu/kernels/kernel_groups.h"
 
@@ -19,6 +20,8 @@ KernelTable make_kernel_table() {
     add_dropout_kernels(table);
     add_sparse_row_kernels(table);
     add_data_movement_kernels(table);
+    add_pooling_kernels(table);
+    add_convolution_plans(table);
     return table;
 }
 

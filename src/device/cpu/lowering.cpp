@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "device/cpu/buffer_assignment.h"
+#include "device/cpu/convolution_kernel.h"
+#include "device/cpu/matmul_kernel.h"
 #include "device/cpu/tile_groups.h"
 #include "tensor/error.h"
 
@@ -227,9 +229,19 @@ class Lowering {
     }
 
     std::int32_t add_matmul(const MatmulProblem& problem, const MatmulBlocks& blocks, TileOp& op) {
-        result_.matmuls.push_back(std::make_unique<const MatmulKernel>(onednn_, problem, blocks));
-        op.participant_bytes = std::max(op.participant_bytes, result_.matmuls.back()->scratch_bytes());
-        return static_cast<std::int32_t>(result_.matmuls.size() - 1);
+        return add_product(std::make_unique<const MatmulKernel>(onednn_, problem, blocks), op);
+    }
+
+    std::int32_t add_convolution(const Node& node, TileOp& op) {
+        const std::vector<TensorType> inputs = types_of(node.inputs);
+        const std::vector<TensorType> outputs = types_of(node.outputs);
+        return add_product(make_convolution_kernel(onednn_, node.op->name(), {inputs, outputs, node.attributes}), op);
+    }
+
+    std::int32_t add_product(std::unique_ptr<const ProductKernel> kernel, TileOp& op) {
+        result_.products.push_back(std::move(kernel));
+        op.participant_bytes = std::max(op.participant_bytes, result_.products.back()->scratch_bytes());
+        return static_cast<std::int32_t>(result_.products.size() - 1);
     }
 
     TileSection row_section(const GroupPart& part, TileOp& op) {
@@ -250,7 +262,7 @@ class Lowering {
             } else {
                 MatmulProblem problem = problem_of(node);
                 problem.rows = section.items;
-                step.matmul = add_matmul(problem, row_tile_blocks(problem, section.items_per_tile), op);
+                step.product = add_matmul(problem, row_tile_blocks(problem, section.items_per_tile), op);
             }
             section.steps.push_back(step);
             const NodeUse& use = result_.nodes[static_cast<std::size_t>(step.node)];
@@ -281,9 +293,9 @@ class Lowering {
         TileStep step;
         step.node = add_node(index, op, nullptr, 0);
         const MatmulBlocks blocks = output_blocks(problem);
-        step.matmul = add_matmul(problem, blocks, op);
+        step.product = add_matmul(problem, blocks, op);
         TileSection section;
-        section.items = result_.matmuls[static_cast<std::size_t>(step.matmul)]->tiles();
+        section.items = result_.products[static_cast<std::size_t>(step.product)]->tiles();
         section.items_per_tile = blocks_at_a_time(problem, blocks);
         section.tiles = divide_up(section.items, section.items_per_tile);
         section.steps.push_back(step);
@@ -303,7 +315,8 @@ class Lowering {
             section.items = phase.items;
             section.items_per_tile = std::max<std::int64_t>(phase.items_per_tile, 1);
             section.tiles = divide_up(section.items, section.items_per_tile);
-            section.steps.push_back({number, phase.function, -1});
+            const bool is_product = phase.function == nullptr;
+            section.steps.push_back({number, phase.function, is_product ? add_convolution(node_at(index), op) : -1});
             if (op.phases.size() <= i) op.phases.emplace_back();
             op.phases[i].sections.push_back(std::move(section));
         }
@@ -316,7 +329,7 @@ class Lowering {
         op.participant_bytes = align(op.participant_bytes);
         op.participant_offset = shared_bytes;
         const bool has_product = std::ranges::any_of(op.phases[0].sections, [](const TileSection& section) {
-            return std::ranges::any_of(section.steps, [](const TileStep& step) { return step.matmul >= 0; });
+            return std::ranges::any_of(section.steps, [](const TileStep& step) { return step.product >= 0; });
         });
         // A product also needs an object of oneDNN's for each participant, so these are limited even without scratch.
         if (has_product) op.participants = static_cast<int>(std::clamp<std::int64_t>(most_tiles, 1, kMostParticipants));

@@ -12,13 +12,6 @@ constexpr std::int64_t divide_up(std::int64_t value, std::int64_t by) {
     return (value + by - 1) / by;
 }
 
-constexpr std::size_t kAlignment = 64;
-
-std::size_t aligned_bytes(std::int64_t floats) {
-    const std::size_t bytes = static_cast<std::size_t>(floats) * sizeof(float);
-    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
-
 // A longer reduction is cut into pieces added up in order, so that packed operands stay in the second-level cache.
 constexpr std::int64_t kInnerBlock = 256;
 // Wider results are cut into column blocks.
@@ -79,46 +72,19 @@ MatmulKernel::MatmulKernel(const OnednnLibrary& library, const MatmulProblem& pr
     pack_b_ = problem.transpose_b ? cut_inner : cut_columns;
     pack_y_ = cut_columns;
 
-    const auto sizes = [](std::int64_t whole, std::int64_t block) {
-        std::vector<std::int64_t> result{block};
-        if (whole % block != 0) result.push_back(whole % block);
-        return result;
+    const auto prepare_block = [&](std::int64_t rows, std::int64_t inner, std::int64_t columns, bool accumulate) {
+        prepare(library, {rows, inner, columns, problem.transpose_b, accumulate});
     };
-    for (std::int64_t rows : sizes(problem.rows, blocks.rows))
-        for (std::int64_t columns : sizes(problem.columns, blocks.columns))
-            for (std::int64_t inner : sizes(problem.inner, blocks.inner)) {
-                if (inner == blocks.inner) prepare(library, rows, inner, columns, false);
-                if (cut_inner) prepare(library, rows, inner, columns, true);
+    for (std::int64_t rows : block_sizes(problem.rows, blocks.rows))
+        for (std::int64_t columns : block_sizes(problem.columns, blocks.columns))
+            for (std::int64_t inner : block_sizes(problem.inner, blocks.inner)) {
+                if (inner == blocks.inner) prepare_block(rows, inner, columns, false);
+                if (cut_inner) prepare_block(rows, inner, columns, true);
             }
 
-    std::size_t onednn_bytes = 0;
-    for (const OnednnMatmul& each : variants_)
-        onednn_bytes = std::max(onednn_bytes, each.scratch_bytes());
     b_offset_ = pack_a_ ? aligned_bytes(blocks.rows * blocks.inner) : 0;
     y_offset_ = b_offset_ + (pack_b_ ? aligned_bytes(blocks.inner * blocks.columns) : 0);
-    onednn_offset_ = y_offset_ + (pack_y_ ? aligned_bytes(blocks.rows * blocks.columns) : 0);
-    scratch_bytes_ = (onednn_offset_ + onednn_bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
-
-void MatmulKernel::prepare(const OnednnLibrary& library, std::int64_t rows, std::int64_t inner, std::int64_t columns,
-                           bool accumulate) {
-    variants_.emplace_back(library, MatmulShape{rows, inner, columns, problem_.transpose_b, accumulate});
-}
-
-std::size_t MatmulKernel::variant(std::int64_t rows, std::int64_t inner, std::int64_t columns,
-                                  bool accumulate) const noexcept {
-    std::size_t index = 0;
-    while (variants_[index].shape() != MatmulShape{rows, inner, columns, problem_.transpose_b, accumulate})
-        ++index;
-    return index;
-}
-
-MatmulKernel::Workspace MatmulKernel::make_workspace() const {
-    Workspace workspace;
-    workspace.reserve(variants_.size());
-    for (const OnednnMatmul& each : variants_)
-        workspace.push_back(each.make_call());
-    return workspace;
+    set_own_scratch(y_offset_ + (pack_y_ ? aligned_bytes(blocks.rows * blocks.columns) : 0));
 }
 
 void MatmulKernel::run(std::int64_t tile, const Operands& operands, Workspace& workspace,
@@ -156,9 +122,8 @@ void MatmulKernel::run(std::int64_t tile, const Operands& operands, Workspace& w
             else
                 copy_block(b, problem_.columns, inner, columns, packed_b, columns);
         }
-        const std::size_t index = variant(rows, inner, columns, first > 0);
-        variants_[index].run(workspace[index], pack_a_ ? packed_a : a, pack_b_ ? packed_b : b, y,
-                             scratch + onednn_offset_);
+        multiply({rows, inner, columns, problem_.transpose_b, first > 0}, pack_a_ ? packed_a : a,
+                 pack_b_ ? packed_b : b, y, workspace, scratch);
     }
     if (pack_y_ && present > 0) copy_block(y, columns, rows, columns, target, problem_.columns);
     for (std::int64_t i = present; i < rows; ++i)

@@ -7,10 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <vector>
 
-#include "device/cpu/onednn_matmul.h"
+#include "device/cpu/product_kernel.h"
 
 namespace tensile {
 
@@ -45,36 +43,22 @@ MatmulBlocks output_blocks(const MatmulProblem& problem);
 // worth claiming alone.
 std::int64_t blocks_at_a_time(const MatmulProblem& problem, const MatmulBlocks& blocks);
 
-class MatmulKernel {
+class MatmulKernel final : public ProductKernel {
   public:
     MatmulKernel(const OnednnLibrary& library, const MatmulProblem& problem, const MatmulBlocks& blocks);
 
     const MatmulProblem& problem() const { return problem_; }
     // Tiles of y, group by group, row blocks first.
-    std::int64_t tiles() const { return problem_.groups * row_blocks_ * column_blocks_; }
+    std::int64_t tiles() const override { return problem_.groups * row_blocks_ * column_blocks_; }
+    bool sums_over_rows() const override { return problem_.transpose_a; }
     std::int64_t first_row(std::int64_t tile) const { return tile % row_blocks_ * blocks_.rows; }
-    // Scratch of one participant.
-    std::size_t scratch_bytes() const { return scratch_bytes_; }
 
-    // The calls of one participant.
-    using Workspace = std::vector<OnednnMatmul::Call>;
-    Workspace make_workspace() const;
-
-    struct Operands {
-        const float* a;
-        const float* b;
-        float* y;
-        std::int64_t present_inner;  // terms present where the reduction is over a bounded dimension
-        std::int64_t present_rows;   // rows of y present; the others get zeros
-    };
-    // Computes one tile of y. Terms at or beyond `present_inner` count as zero provided that b's rows there are finite.
-    void run(std::int64_t tile, const Operands& operands, Workspace& workspace, std::byte* scratch) const noexcept;
+    // Computes one tile of y. Terms at or beyond `present_inner` count as zero provided that b's rows there are finite;
+    // rows of y at or beyond `present_rows` get zeros.
+    void run(std::int64_t tile, const Operands& operands, Workspace& workspace,
+             std::byte* scratch) const noexcept override;
 
   private:
-    std::size_t variant(std::int64_t rows, std::int64_t inner, std::int64_t columns, bool accumulate) const noexcept;
-    void prepare(const OnednnLibrary& library, std::int64_t rows, std::int64_t inner, std::int64_t columns,
-                 bool accumulate);
-
     MatmulProblem problem_;
     MatmulBlocks blocks_;
     std::int64_t row_blocks_ = 1;
@@ -82,11 +66,8 @@ class MatmulKernel {
     bool pack_a_ = false;
     bool pack_b_ = false;
     bool pack_y_ = false;
-    std::vector<OnednnMatmul> variants_;
-    std::size_t scratch_bytes_ = 0;
     std::size_t b_offset_ = 0;
     std::size_t y_offset_ = 0;
-    std::size_t onednn_offset_ = 0;
 };
 
 }  // namespace tensile

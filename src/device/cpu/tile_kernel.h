@@ -43,7 +43,8 @@ struct NodeTypes {
     const Attributes& attributes;
 };
 
-// One join-free part of a node's work: `items` cut into tiles of `items_per_tile`.
+// One join-free part of a node's work: `items` cut into tiles of `items_per_tile`. Without a function they are the
+// tiles of the node's product kernel, one an item; only a first phase may be that.
 struct KernelPhase {
     TileFunction function = nullptr;
     std::int64_t items = 1;

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "device/cpu/matmul_kernel.h"
+#include "device/cpu/product_kernel.h"
 #include "device/cpu/tile_kernel.h"
 #include "graph/lowered.h"
 #include "tensor/tensor_type.h"
@@ -29,11 +29,11 @@ struct NodeUse {
     bool has_scratch = false;
 };
 
-// One node's part in a tile: a kernel function or a matrix product.
+// One node's part in a tile: a kernel function or a kernel made of matrix products.
 struct TileStep {
     std::int32_t node = -1;  // index into TileProgram::nodes
     TileFunction function = nullptr;
-    std::int32_t matmul = -1;  // index into TileProgram::matmuls
+    std::int32_t product = -1;  // index into TileProgram::products
 };
 
 // A buffer whose rows beyond the extent must be zero because a later reduction reads them.
@@ -82,7 +82,7 @@ struct TileOp {
 struct TileProgram {
     LoweredProgram lowered;
     std::vector<NodeUse> nodes;
-    std::vector<std::unique_ptr<const MatmulKernel>> matmuls;
+    std::vector<std::unique_ptr<const ProductKernel>> products;
     std::vector<TileOp> ops;
 };
 

@@ -7,6 +7,7 @@
 #include "graph/ops/add.h"
 #include "graph/ops/add_scalars.h"
 #include "graph/ops/affine_constant.h"
+#include "graph/ops/average_pool_2d.h"
 #include "graph/ops/batch_moments.h"
 #include "graph/ops/batch_normalize.h"
 #include "graph/ops/batched_matmul.h"
@@ -20,6 +21,7 @@
 #include "graph/ops/column_sum.h"
 #include "graph/ops/concat_columns.h"
 #include "graph/ops/concat_rows.h"
+#include "graph/ops/convolution_2d.h"
 #include "graph/ops/copy.h"
 #include "graph/ops/densify_rows.h"
 #include "graph/ops/divide.h"
@@ -34,11 +36,13 @@
 #include "graph/ops/lstm_cell.h"
 #include "graph/ops/masked_mean.h"
 #include "graph/ops/matmul.h"
+#include "graph/ops/max_pool_2d.h"
 #include "graph/ops/merge_rows.h"
 #include "graph/ops/moving_average_update.h"
 #include "graph/ops/multiply.h"
 #include "graph/ops/pad_columns.h"
 #include "graph/ops/relu.h"
+#include "graph/ops/reshape.h"
 #include "graph/ops/round_straight_through.h"
 #include "graph/ops/scale.h"
 #include "graph/ops/sgd_momentum.h"
@@ -65,6 +69,13 @@ std::span<const Op* const> all_ops() {
     using namespace ops;
     static const std::array list = {
         &matmul_op(),
+        &convolution_2d_op(),
+        &convolution_2d_gradient_input_op(),
+        &convolution_2d_gradient_weights_op(),
+        &max_pool_2d_op(),
+        &max_pool_2d_gradient_op(),
+        &average_pool_2d_op(),
+        &average_pool_2d_gradient_op(),
         &bias_add_op(),
         &column_sum_op(),
         &broadcast_rows_op(),
@@ -101,6 +112,7 @@ std::span<const Op* const> all_ops() {
         &layer_norm_op(),
         &layer_norm_gradient_input_op(),
         &layer_norm_gradient_parameters_op(),
+        &reshape_op(),
         &concat_columns_op(),
         &slice_columns_op(),
         &pad_columns_op(),

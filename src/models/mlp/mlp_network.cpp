@@ -21,7 +21,7 @@
 #include "graph/ops/slice_columns.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/tanh.h"
-#include "tensor/random.h"
+#include "models/initializers.h"
 
 namespace tensile {
 
@@ -32,22 +32,6 @@ constexpr double kRunningMomentum = 0.95;
 constexpr double kEmbeddingDeviation = 0.1;
 // Random streams of initial weights: this, and the number of the parameter.
 constexpr std::uint64_t kWeightStream = std::uint64_t{2} << 32;
-
-void fill(const TensorView& view, float value) {
-    std::fill_n(view.as<float>(), view.type.shape.elements(), value);
-}
-
-auto constant(float value) {
-    return [value](const TensorView& view) { fill(view, value); };
-}
-
-auto normal(std::uint64_t seed, std::uint64_t stream, double deviation) {
-    return [=](const TensorView& view) {
-        float* out = view.as<float>();
-        for (std::int64_t i = 0; i < view.type.shape.elements(); ++i)
-            out[i] = static_cast<float>(deviation * random_normal(seed, stream, static_cast<std::uint64_t>(i)));
-    };
-}
 
 // Log odds, or logarithms, of how often each class occurs, so that training starts from the base rates.
 std::vector<float> starting_logits(std::span<const TargetEncoding> tasks) {
@@ -85,25 +69,28 @@ MlpNetwork::MlpNetwork(const TableEncoding& table, std::span<const TargetEncodin
     std::int64_t width = number_width_;
     for (std::size_t i = 0; i < groups_.size(); ++i) {
         declare_parameter("embedding_" + std::to_string(i) + "/table", {groups_[i].table_rows, groups_[i].width}, false,
-                          normal(options.seed, next_stream(), kEmbeddingDeviation));
+                          normal_content(options.seed, next_stream(), kEmbeddingDeviation));
         width += groups_[i].columns * groups_[i].width;
     }
     for (std::size_t i = 0; i < options.hidden.size(); ++i) {
         const Layer layer{"layer_" + std::to_string(i), width, options.hidden[i]};
         const double gain = activation_ == Activation::kTanh ? 1 : 2;
-        declare_parameter(layer.name + "/weight", {layer.inputs, layer.outputs}, true,
-                          normal(options.seed, next_stream(), std::sqrt(gain / static_cast<double>(layer.inputs))));
+        declare_parameter(
+            layer.name + "/weight", {layer.inputs, layer.outputs}, true,
+            normal_content(options.seed, next_stream(), std::sqrt(gain / static_cast<double>(layer.inputs))));
         // Batch normalization takes the mean away, and with it any bias.
         if (normalization_ != Normalization::kBatch)
-            declare_parameter(layer.name + "/bias", {layer.outputs}, false, constant(0));
+            declare_parameter(layer.name + "/bias", {layer.outputs}, false, constant_content(0));
         if (normalization_ != Normalization::kNone) {
-            declare_parameter(layer.name + "/gamma", {layer.outputs}, false, constant(1));
-            declare_parameter(layer.name + "/beta", {layer.outputs}, false, constant(0));
+            declare_parameter(layer.name + "/gamma", {layer.outputs}, false, constant_content(1));
+            declare_parameter(layer.name + "/beta", {layer.outputs}, false, constant_content(0));
         }
         if (normalization_ == Normalization::kBatch) {
             const TensorType type{DType::kF32, {layer.outputs}};
-            statistics_.push_back({layer.name + "/running_mean", type, Recovery::kCheckpointed, true, constant(0)});
-            statistics_.push_back({layer.name + "/running_variance", type, Recovery::kCheckpointed, true, constant(1)});
+            statistics_.push_back(
+                {layer.name + "/running_mean", type, Recovery::kCheckpointed, true, constant_content(0)});
+            statistics_.push_back(
+                {layer.name + "/running_variance", type, Recovery::kCheckpointed, true, constant_content(1)});
         }
         width = layer.outputs;
         layers_.push_back(layer);
@@ -115,7 +102,7 @@ MlpNetwork::MlpNetwork(const TableEncoding& table, std::span<const TargetEncodin
         head_.outputs += task.outputs();
     }
     declare_parameter("head/weight", {head_.inputs, head_.outputs}, true,
-                      normal(options.seed, next_stream(), std::sqrt(1 / static_cast<double>(head_.inputs))));
+                      normal_content(options.seed, next_stream(), std::sqrt(1 / static_cast<double>(head_.inputs))));
     declare_parameter("head/bias", {head_.outputs}, false, [logits = starting_logits(tasks)](const TensorView& view) {
         std::ranges::copy(logits, view.as<float>());
     });

@@ -8,6 +8,7 @@
 #include "device/cpu/cpu_device.h"
 #include "graph/interpreter.h"
 #include "graph/ops/batch_moments.h"
+#include "graph/ops/batch_normalize.h"
 #include "graph/ops/batched_matmul.h"
 #include "graph/ops/causal_softmax.h"
 #include "graph/ops/column_sum.h"
@@ -164,6 +165,29 @@ TEST(LargeCase, LstmCell) {
     builder.output("dgates", gradient.gates);
     const Program program = builder.finish();
     compare(program, 0, 1e-5);
+}
+
+// So many rows, pixels of feature maps for one, are cut into blocks of rows, too.
+TEST(LargeCase, ReductionsOverManyRows) {
+    for (const std::int64_t rows : {8192, 8193, 20001}) {
+        SCOPED_TRACE(rows);
+        constexpr std::int64_t kWidth = 21;
+        ProgramBuilder builder("many_rows");
+        const ValueId x = builder.input("x", f32({rows, kWidth}));
+        const ValueId dy = builder.input("dy", f32({rows, kWidth}));
+        builder.output("columns", ops::column_sum(builder, x));
+        const ops::BatchMoments moments = ops::batch_moments(builder, x);
+        builder.output("mean", moments.mean);
+        builder.output("variance", moments.variance);
+        const auto sums = ops::batch_norm_gradient_reductions(builder, x, moments.mean, moments.variance,
+                                                              builder.input("gamma", f32({kWidth})), dy, 1e-3);
+        builder.output("dmean", sums.mean);
+        builder.output("dvariance", sums.variance);
+        builder.output("dgamma", sums.gamma);
+        builder.output("dbeta", sums.beta);
+        const Program program = builder.finish();
+        compare(program, 0, 2e-3);
+    }
 }
 
 // The mask of an element depends on its index in the whole tensor, in whatever tile it falls.

@@ -7,6 +7,8 @@
 #include <new>
 
 #include "device/cpu/cpu_device.h"
+#include "graph/ops/convolution_2d.h"
+#include "graph/ops/max_pool_2d.h"
 #include "unit/device/device_run.h"
 #include "unit/device/layered_network.h"
 
@@ -104,6 +106,36 @@ TEST(LaunchHeap, ProductsAllocateOnlyAFewHundredBytesInsideOnednn) {
     // Eight products at most of 16 row tiles each.
     constexpr std::size_t kCalls = 8 * 16;
     EXPECT_LE(allocated_bytes.load(), kCalls * 1024);
+}
+
+// Gathering patches, adding up spans of a gradient and pooling allocate nothing of ours either.
+TEST(LaunchHeap, ConvolutionsAllocateOnlyInsideOnednn) {
+    const ops::Window window = ops::square_window({40, 40}, 3, 1, 1);
+    const ops::Window halving = ops::square_window({40, 40}, 2, 2);
+    ProgramBuilder builder("maps");
+    const ValueId x = builder.input("x", {DType::kF32, {2 * 1600, 8}});
+    const ValueId weights = builder.input("weights", {DType::kF32, {72, 16}});
+    const ValueId y = ops::convolution_2d(builder, x, weights, window);
+    const ValueId pooled = ops::max_pool_2d(builder, y, halving);
+    const ValueId dy = ops::max_pool_2d_gradient(builder, y, pooled, halving);
+    builder.output("dx", ops::convolution_2d_gradient_input(builder, dy, weights, window));
+    builder.output("dweights", ops::convolution_2d_gradient_weights(builder, x, dy, window));
+    const Program program = builder.finish();
+    CpuDevice device(2);
+    DeviceRun run(device, program);
+    prepare(run, program, 2 * 1600);
+    for (std::size_t op = 0; op < run.lowered().ops.size(); ++op) {
+        const std::string& name = run.lowered().ops[op].name;
+        allocations = 0;
+        allocated_bytes = 0;
+        counting = true;
+        run.launch(static_cast<int>(op));
+        counting = false;
+        // 25 tiles of one product or of nine, 13 of one.
+        constexpr std::size_t kCalls = 25 * 9 + 13;
+        const bool has_product = name.find("convolution") != std::string::npos;
+        EXPECT_LE(allocated_bytes.load(), has_product ? kCalls * 1024 : 0) << name;
+    }
 }
 
 }  // namespace

@@ -115,9 +115,10 @@ KernelPlan row_range_plan(const NodeTypes& node) {
     return {{{function, node.outputs[0].shape.rows(), std::max<std::int64_t>(kElementsPerTile / width, 1)}}, 0};
 }
 
+template <std::size_t source>
 void copy_elements(const TileCall& call) noexcept {
     const auto size = static_cast<std::int64_t>(size_of(call.outputs[0].type.dtype));
-    copy_bytes(mutable_bytes_of(call.outputs[0]) + call.begin * size, bytes_of(call.inputs[1]) + call.begin * size,
+    copy_bytes(mutable_bytes_of(call.outputs[0]) + call.begin * size, bytes_of(call.inputs[source]) + call.begin * size,
                (call.end - call.begin) * size);
 }
 
@@ -225,7 +226,8 @@ void add_data_movement_kernels(KernelTable& table) {
     table.add_plan("concat_rows", &row_range_plan<&concat_rows_tile>);
     table.add_plan("split_heads", &row_range_plan<&split_heads_tile>);
     table.add_plan("merge_heads", &row_range_plan<&merge_heads_tile>);
-    table.add_plan("copy", [](const NodeTypes& node) { return elementwise_plan(node, &copy_elements); });
+    table.add_plan("copy", [](const NodeTypes& node) { return elementwise_plan(node, &copy_elements<1>); });
+    table.add_plan("reshape", [](const NodeTypes& node) { return elementwise_plan(node, &copy_elements<0>); });
 }
 
 }  // namespace tensile
