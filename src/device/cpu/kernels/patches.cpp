@@ -15,13 +15,14 @@ void zero_floats(float* to, std::int64_t count) noexcept {
     std::memset(to, 0, static_cast<std::size_t>(count) * sizeof(float));
 }
 
-// Copies elements [begin, end) of a line of which only [low, high) are there; the others are zeros.
-void copy_part(const float* line, std::int64_t low, std::int64_t high, std::int64_t begin, std::int64_t end,
-               float* to) noexcept {
+// Copies elements [begin, end) of the line that starts at maps[origin], which may be before the map; only [low, high)
+// of the line are there, the others are zeros.
+void copy_part(const float* maps, std::int64_t origin, std::int64_t low, std::int64_t high, std::int64_t begin,
+               std::int64_t end, float* to) noexcept {
     const std::int64_t first = std::clamp(low, begin, end);
     const std::int64_t last = std::clamp(high, first, end);
     if (first > begin) zero_floats(to, first - begin);
-    if (last > first) copy_floats(to + (first - begin), line + first, last - first);
+    if (last > first) copy_floats(to + (first - begin), maps + (origin + first), last - first);
     if (end > last) zero_floats(to + (last - begin), end - last);
 }
 
@@ -55,9 +56,9 @@ void gather_lines(const PatchGrid& grid, const float* maps, std::int64_t first, 
         if (y < 0 || y >= grid.map.height) {
             zero_floats(target, run * grid.channels);
         } else {
-            const float* line = maps + (place.image * grid.map.height + y) * grid.map.width * grid.channels;
             const std::int64_t x = place.x + grid.left;
-            copy_part(line + x * grid.channels, -x * grid.channels, (grid.map.width - x) * grid.channels, 0,
+            const std::int64_t pixel = (place.image * grid.map.height + y) * grid.map.width + x;
+            copy_part(maps, pixel * grid.channels, -x * grid.channels, (grid.map.width - x) * grid.channels, 0,
                       run * grid.channels, target);
         }
         done += run;
@@ -88,7 +89,7 @@ void gather_patches(const PatchGrid& grid, const float* maps, std::int64_t first
                 zero_floats(to, line_end - line_begin);
             } else {
                 const std::int64_t pixel = (place.image * grid.map.height + y) * grid.map.width + x;
-                copy_part(maps + pixel * grid.channels, low, high, line_begin, line_end, to);
+                copy_part(maps, pixel * grid.channels, low, high, line_begin, line_end, to);
             }
             to += line_end - line_begin;
         }
