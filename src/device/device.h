@@ -82,6 +82,9 @@ class Stream {
 struct LoweringOptions {
     // Forward-only programs are cut into row tiles that give every row the same bits whatever the batch is.
     bool batch_invariant = false;
+    // Row-wise chains are cut into shorter ops, so that a planner can move what lies between them. Costs passes over
+    // memory; gives the same bits.
+    bool split_chains = false;
 };
 
 class Device {

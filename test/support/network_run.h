@@ -16,7 +16,8 @@ namespace tensile::test {
 
 class NetworkRun {
   public:
-    NetworkRun(Device& device, const TrainingNetwork& network) : network_(network), run_(device, network.program) {
+    NetworkRun(Device& device, const TrainingNetwork& network, const LoweringOptions& options = {})
+        : network_(network), run_(device, network.program, options) {
         for (const Variable& variable : network.variables)
             variable.initialize(run_.tensor(variable.name));
     }

@@ -49,6 +49,7 @@ class Lowering {
           kernels_(kernels),
           onednn_(onednn),
           fixed_row_tiles_(options.batch_invariant && !OnednnLibrary::rows_are_independent()),
+          split_chains_(options.split_chains),
           buffers_(program),
           zero_tail_(program.values().size(), false) {}
 
@@ -59,8 +60,12 @@ class Lowering {
             traits.push_back(traits_of(node));
             find_zero_tails(node);
         }
-        for (const TileGroup& group : group_nodes(program_, traits))
-            lower(group);
+        for (const TileGroup& group : group_nodes(program_, traits)) {
+            if (split_chains_)
+                lower_split(group);
+            else
+                lower(group);
+        }
         result_.lowered.name = program_.name();
         result_.lowered.tensors = buffers_.take();
         return std::move(result_);
@@ -177,13 +182,33 @@ class Lowering {
         return std::clamp<std::int64_t>(rows, 1, std::max<std::int64_t>(part.rows, 1));
     }
 
-    void lower(const TileGroup& group) {
+    // One op a part, and of a chain one op for each product with the row-wise nodes that follow it. The tiles are those
+    // of the whole chain, so the bits are too.
+    void lower_split(const TileGroup& group) {
+        for (const GroupPart& part : group.parts) {
+            const std::int64_t rows = part.row_wise ? rows_per_tile(part) : 0;
+            GroupPart piece = part;
+            piece.nodes.clear();
+            for (std::int32_t index : part.nodes) {
+                if (is_product(node_at(index)) && !piece.nodes.empty()) {
+                    lower({{piece}}, rows);
+                    piece.nodes.clear();
+                }
+                piece.nodes.push_back(index);
+            }
+            lower({{piece}}, rows);
+        }
+    }
+
+    // `rows_per_tile`: of row-wise parts; 0 lets each part choose.
+    void lower(const TileGroup& group, std::int64_t rows_per_tile = 0) {
         TileOp op;
         std::size_t shared_bytes = 0;
         op.phases.emplace_back();
         for (const GroupPart& part : group.parts) {
             if (part.row_wise) {
-                op.phases[0].sections.push_back(row_section(part, op));
+                op.phases[0].sections.push_back(
+                    row_section(part, rows_per_tile > 0 ? rows_per_tile : this->rows_per_tile(part), op));
             } else if (is_product(node_at(part.nodes[0]))) {
                 op.phases[0].sections.push_back(product_section(part.nodes[0], op));
             } else {
@@ -244,9 +269,9 @@ class Lowering {
         return static_cast<std::int32_t>(result_.products.size() - 1);
     }
 
-    TileSection row_section(const GroupPart& part, TileOp& op) {
+    TileSection row_section(const GroupPart& part, std::int64_t rows_per_tile, TileOp& op) {
         TileSection section;
-        section.items_per_tile = rows_per_tile(part);
+        section.items_per_tile = rows_per_tile;
         section.tiles = divide_up(part.rows, section.items_per_tile);
         section.row_wise = true;
         section.extent_slot = part.extent_slot;
@@ -378,6 +403,7 @@ class Lowering {
     const KernelTable& kernels_;
     const OnednnLibrary& onednn_;
     const bool fixed_row_tiles_;
+    const bool split_chains_;
     BufferAssignment buffers_;
     std::vector<bool> zero_tail_;  // by value index, at the start of alias chains
     TileProgram result_;

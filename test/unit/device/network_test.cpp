@@ -30,8 +30,9 @@ std::vector<float> floats(const TensorView& view) {
 }
 
 // All variables one after another, and the loss.
-std::vector<float> state_after(CpuDevice& device, const Program& program, std::int64_t extent, int steps) {
-    DeviceRun run(device, program);
+std::vector<float> state_after(CpuDevice& device, const Program& program, std::int64_t extent, int steps,
+                               const LoweringOptions& options = {}) {
+    DeviceRun run(device, program, options);
     fill(run, program, extent);
     for (int step = 0; step < steps; ++step)
         EXPECT_EQ(run.run(), LaunchStatus::kCompleted);
@@ -109,6 +110,18 @@ TEST_P(Network, BitsDoNotDependOnThreads) {
         ASSERT_EQ(state.size(), alone.size());
         EXPECT_EQ(std::memcmp(state.data(), alone.data(), state.size() * sizeof(float)), 0) << threads << " threads";
     }
+}
+
+TEST_P(Network, BitsDoNotDependOnSplitChains) {
+    const Program program = training_program(GetParam());
+    const std::int64_t extent = GetParam().batch - 5;
+    CpuDevice device(2);
+    const LoweringOptions split{.batch_invariant = false, .split_chains = true};
+    EXPECT_GT(device.lower(program, split)->lowered().ops.size(), device.lower(program, {})->lowered().ops.size());
+    const std::vector<float> whole = state_after(device, program, extent, 3);
+    const std::vector<float> pieces = state_after(device, program, extent, 3, split);
+    ASSERT_EQ(whole.size(), pieces.size());
+    EXPECT_EQ(std::memcmp(whole.data(), pieces.data(), whole.size() * sizeof(float)), 0);
 }
 
 TEST_P(Network, PredictionsDoNotDependOnTheBatch) {

@@ -80,12 +80,12 @@ TEST_P(ExampleNetwork, LossFallsOnOneBatch) {
     EXPECT_THAT(run.device_run().damaged_guards(), ::testing::IsEmpty());
 }
 
-TEST_P(ExampleNetwork, BitsDoNotDependOnThreads) {
+TEST_P(ExampleNetwork, BitsDependNeitherOnThreadsNorOnSplitChains) {
     const TrainingNetwork network = GetParam().make();
     std::vector<std::vector<std::byte>> states;
-    for (int threads : {1, 2}) {
+    for (const auto& [threads, split] : {std::pair{1, false}, {2, false}, {2, true}}) {
         CpuDevice device(threads);
-        NetworkRun run(device, network);
+        NetworkRun run(device, network, {.batch_invariant = false, .split_chains = split});
         for (std::uint64_t batch = 0; batch < 3; ++batch) {
             run.fill_batch(batch);
             run.step(GetParam().learning_rate);
@@ -93,6 +93,7 @@ TEST_P(ExampleNetwork, BitsDoNotDependOnThreads) {
         states.push_back(run.state());
     }
     EXPECT_TRUE(states[0] == states[1]);
+    EXPECT_TRUE(states[0] == states[2]);
 }
 
 // The loss before and after one update, in double by the reference kernels: forward, gradients and update are right.
