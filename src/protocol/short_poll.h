@@ -16,9 +16,10 @@ class ShortPoll {
     // cost of the wait (competitive spinning: Karlin et al., "Empirical studies of competitive spinning for a
     // shared-memory multiprocessor", 1991). A prediction of one row is answered well within it.
     static constexpr std::chrono::microseconds kLongest{50};
-    // A poll in vain is followed by 1, 2, 4 ... waits without one, at most this many: a peer that takes its time
+    // Polls in vain are followed by 1, 2, 4 ... waits without one, at most this many: a peer that takes its time
     // (training, large batches, a client that thinks, more threads than processors) costs less than a microsecond of
-    // polling a wait, and one that begins to answer at once is noticed within as many answers.
+    // polling a wait. A poll that found something halves the pause, so that polling goes on only where it helps more
+    // often than not; a peer that begins to answer at once is polled again after some hundred answers.
     static constexpr std::uint32_t kLongestPause = 64;
 
     // Calls `found` until it returns true, for kLongest at most; whether it did. False without a call while paused.
@@ -32,7 +33,7 @@ class ShortPoll {
         const auto end = std::chrono::steady_clock::now() + kLongest;
         do {
             if (found()) {
-                pause_ = 0;
+                pause_ /= 2;
                 return true;
             }
         } while (std::chrono::steady_clock::now() < end);
@@ -41,7 +42,7 @@ class ShortPoll {
     }
 
   private:
-    std::uint32_t pause_ = 0;    // waits to pass over after the last poll in vain
+    std::uint32_t pause_ = 0;    // waits to pass over between two polls
     std::uint32_t skipped_ = 0;  // of them so far
 };
 
