@@ -79,7 +79,7 @@ class ActionList {
         for (std::size_t i = 0; i < program.tensors.size(); ++i) {
             const LoweredTensor& tensor = program.tensors[i];
             if (!is_transient(tensor.kind) || tensor.is_output) continue;
-            dying_[static_cast<std::size_t>(ranges[i].last + 1)].push_back(static_cast<std::int32_t>(i));
+            dying_[static_cast<std::size_t>(std::int64_t{ranges[i].last} + 1)].push_back(static_cast<std::int32_t>(i));
         }
     }
 
