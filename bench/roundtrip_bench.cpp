@@ -2,10 +2,14 @@
 // same computation done directly on the model. Engine and client are threads of this process, joined by a socket pair
 // as they are by a socket in production.
 //
-// Floor of a round trip: two wake-ups of a sleeping thread through the kernel, which the empty request shows.
+// Floor of a round trip: a packet each way over a bare socket pair, with an end that sleeps until it comes and with one
+// that looks for it in a loop. The difference is what two wake-ups of a sleeping thread cost.
 #include <benchmark/benchmark.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <cmath>
+#include <thread>
 
 #include "../test/unit/engine/test_engine.h"
 #include "engine/batch_predictor.h"
@@ -64,6 +68,38 @@ class LoadedEngine {
     std::unique_ptr<client::Connection> connection_;
     client::TrainedModel model_;
 };
+
+// About as much as a prediction of 32 features takes.
+using SmallPacket = std::array<std::byte, 512>;
+
+// Receives one packet, asleep or in a loop; false when the other end has hung up.
+bool receive_small(int socket, SmallPacket& packet, bool polling) {
+    ssize_t count = 0;
+    do {
+        count = recv(socket, packet.data(), packet.size(), polling ? MSG_DONTWAIT : 0);
+    } while (count < 0 && (errno == EAGAIN || errno == EINTR));
+    return count > 0;
+}
+
+void bare_socket_round_trip(benchmark::State& state) {
+    const bool polling = state.range(0) != 0;
+    int ends[2];
+    require(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0, "no sockets");
+    const protocol::Descriptor near(ends[0]);
+    std::thread echo([polling, far = protocol::Descriptor(ends[1])] {
+        SmallPacket packet;
+        while (receive_small(far.get(), packet, polling))
+            send(far.get(), packet.data(), packet.size(), MSG_NOSIGNAL);
+    });
+    SmallPacket packet{};
+    for (auto _ : state) {
+        send(near.get(), packet.data(), packet.size(), MSG_NOSIGNAL);
+        receive_small(near.get(), packet, polling);
+    }
+    shutdown(near.get(), SHUT_RDWR);
+    echo.join();
+}
+BENCHMARK(bare_socket_round_trip)->ArgName("polling")->Arg(0)->Arg(1)->UseRealTime();
 
 void empty_round_trip(benchmark::State& state) {
     LoadedEngine engine;

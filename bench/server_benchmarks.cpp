@@ -1,6 +1,6 @@
 // Benchmarks that need a running server (libpq's environment says which; bench/run starts a throw-away one):
 //
-//   server_benchmarks reading | predict_query | predict_single | cancel | kill | end_to_end ...
+//   server_benchmarks reading | predict_query | predict_single | predict_clients | cancel | kill | thread_bits ...
 //
 // Each prints lines with minimum, median, 99th percentile and maximum. The server must have been built from this tree.
 #include <csignal>
@@ -141,6 +141,48 @@ void predict_single() {
     }
 }
 
+// Throughput of many sessions that predict row by row at once, with one and with a hundred predictions a statement.
+void predict_clients() {
+    auto connection = connect();
+    prepare_wide_table(connection);
+    prepare_model(connection, "bench_clients", "128, 128", kFeatures);
+    constexpr std::chrono::seconds kDuration{3};
+    for (const int calls : {1, 100}) {
+        const std::string sql = "SELECT count(tensile.predict('bench_clients', r)) FROM (SELECT " +
+                                columns(kFeatures, "x") + " FROM bench_wide LIMIT " + std::to_string(calls) + ") AS r";
+        for (const int clients : {1, 2, 16, 96}) {
+            std::atomic<bool> finished{false};
+            std::atomic<int> ready{0};
+            std::atomic<long> predictions{0};
+            std::vector<std::thread> threads;
+            for (int client = 0; client < clients; ++client) {
+                threads.emplace_back([&] {
+                    auto session = connect();
+                    number(session, sql);  // loads the library and opens the slot
+                    ++ready;
+                    while (ready < clients)
+                        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                    while (!finished) {
+                        number(session, sql);
+                        predictions += calls;
+                    }
+                });
+            }
+            while (ready < clients)
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            const long before = predictions;
+            Stopwatch stopwatch;
+            std::this_thread::sleep_for(kDuration);
+            const double rate = static_cast<double>(predictions - before) / stopwatch.seconds();
+            finished = true;
+            for (std::thread& thread : threads)
+                thread.join();
+            std::printf("%4d predictions a statement, %3d clients %10.0f predictions/s\n", calls, clients, rate);
+            std::fflush(stdout);
+        }
+    }
+}
+
 // From the cancel request to the error, and whether anything stays in the pool.
 void cancel() {
     auto connection = connect();
@@ -275,9 +317,13 @@ void thread_bits() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::map<std::string, std::function<void()>> benchmarks = {
-        {"reading", reading},  {"predict_query", predict_query}, {"predict_single", predict_single}, {"cancel", cancel},
-        {"kill", kill_engine}, {"thread_bits", thread_bits}};
+    const std::map<std::string, std::function<void()>> benchmarks = {{"reading", reading},
+                                                                     {"predict_query", predict_query},
+                                                                     {"predict_single", predict_single},
+                                                                     {"cancel", cancel},
+                                                                     {"kill", kill_engine},
+                                                                     {"thread_bits", thread_bits},
+                                                                     {"predict_clients", predict_clients}};
     for (int i = 1; i < argc; ++i) {
         const auto found = benchmarks.find(argv[i]);
         if (found == benchmarks.end()) {

@@ -69,6 +69,13 @@ END $$;
 SELECT * FROM test.train('wide', 'SELECT * FROM test.wide', '{y}');
 SELECT count(tensile.predict('wide', w)) FROM test.wide AS w;
 SELECT count(predicted_y) FROM tensile.predict_query('wide', 'SELECT * FROM test.wide') AS p(predicted_y float8);
+-- A query may return more columns than a table can have, up to PostgreSQL's 1,664, and PostgreSQL refuses more.
+SELECT * FROM test.train('widest', (SELECT 'SELECT *, ' || string_agg(format('column_number_%s + 1 AS extra_%s', n, n), ', ') || ' FROM test.wide'
+    FROM generate_series(1, 64) AS n), '{y}');
+\set VERBOSITY sqlstate
+SELECT * FROM test.train('too_wide', (SELECT 'SELECT *, ' || string_agg(format('column_number_%s + 1 AS extra_%s', n, n), ', ') || ' FROM test.wide'
+    FROM generate_series(1, 65) AS n), '{y}');
+\set VERBOSITY default
 SELECT * FROM test.train('categories', 'SELECT md5(i::text) AS c, i % 10 AS y FROM generate_series(1, 20000) AS i', '{y}', '{"epochs": 1}');
 SELECT * FROM test.train('special', $$SELECT CASE id % 4 WHEN 0 THEN 'NaN' WHEN 1 THEN 'Infinity' WHEN 2 THEN '-Infinity' ELSE y END AS x,
     CASE id % 4 WHEN 0 THEN 'infinity' WHEN 1 THEN '-infinity' ELSE date '2020-01-01' + id END AS d, y FROM test.types$$, '{y}');
@@ -77,6 +84,16 @@ SELECT count(tensile.predict('special', s)) FROM (SELECT 'NaN'::float8 AS x, 'in
 SELECT * FROM test.train('late', 'SELECT CASE WHEN id > 100 THEN c_real_array END AS v, y FROM test.types ORDER BY id', '{y}');
 SELECT tensile.predict('late', s) IS NOT NULL AS predicts FROM (SELECT '{1,2}'::real[] AS v) AS s;
 SELECT tensile.predict('late', s) IS NOT NULL AS predicts FROM (SELECT NULL::real[] AS v) AS s;
+-- The same where they are NULL throughout the first blocks, and where those rows fill a block once the length is known.
+SELECT * FROM test.train('very_late', 'SELECT CASE WHEN i > 200000 THEN ARRAY[i % 7, i % 3]::real[] END AS v, i % 7 AS y
+    FROM generate_series(1, 200500) AS i', '{y}', '{"epochs": 1, "batch_size": 10000}');
+SELECT tensile.predict('very_late', s) IS NOT NULL AS predicts FROM (SELECT '{1,2}'::real[] AS v) AS s;
+SELECT tensile.predict('very_late', s) FROM (SELECT '{1,2,3}'::real[] AS v) AS s;
+SELECT count(predicted_y) FROM tensile.predict_query('very_late', 'SELECT CASE WHEN i > 150000 THEN ARRAY[i % 7, i % 3]::real[] END AS v
+    FROM generate_series(1, 150500) AS i') AS p(predicted_y float8);
+SELECT * FROM test.train('late_and_long', 'SELECT CASE WHEN i > 2000 THEN array_fill((i % 7)::real, ARRAY[400]) END AS v, i % 7 AS y
+    FROM generate_series(1, 2100) AS i', '{y}', '{"epochs": 1}');
+SELECT tensile.predict('late_and_long', s) IS NOT NULL AS predicts FROM (SELECT array_fill(1::real, ARRAY[400]) AS v) AS s;
 \pset tuples_only on
 SELECT test.error($$SELECT tensile.predict('late', s) FROM (SELECT '{1,2,3}'::real[] AS v) AS s$$);
 SELECT test.error($$SELECT tensile.predict('late', s) FROM (SELECT '{}'::real[] AS v) AS s$$);

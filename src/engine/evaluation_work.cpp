@@ -41,7 +41,7 @@ void EvaluationWork::append(const Request& request) {
 }
 
 void EvaluationWork::run() {
-    const std::vector<TaskMetric> metrics = evaluation_->metrics();
+    const std::vector<TaskMetric> metrics = evaluation_->metrics(&status_.stop());
     const RowCounts counts = evaluation_->row_counts();
     flatbuffers::FlatBufferBuilder& builder = port_.begin();
     const auto written = write_metrics(builder, metrics);

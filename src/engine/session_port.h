@@ -15,6 +15,7 @@
 #include "protocol/descriptor.h"
 #include "protocol/envelope.h"
 #include "protocol/segment.h"
+#include "protocol/short_poll.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -87,6 +88,7 @@ class SessionPort {
     ChargedSegment create_segment(std::size_t bytes);
 
   private:
+    protocol::Received receive_packet();
     bool send_packet(std::span<const std::byte> packet, int descriptor, bool block);
 
     struct AlignedDelete {
@@ -98,6 +100,7 @@ class SessionPort {
     protocol::Descriptor socket_;
     HostBudget& budget_;
     HostCharge reply_charge_;
+    protocol::ShortPoll poll_;
     flatbuffers::FlatBufferBuilder builder_;
     std::unique_ptr<std::byte[], AlignedDelete> buffer_;
 };

@@ -5,12 +5,19 @@
 #include <cmath>
 #include <numeric>
 
+#include "models/stop.h"
+
 namespace tensile {
 
-std::optional<double> area_under_curve(std::span<const double> scores, std::span<const std::uint8_t> positive) {
+std::optional<double> area_under_curve(std::span<const double> scores, std::span<const std::uint8_t> positive,
+                                       const std::atomic<bool>* stop) {
     std::vector<std::size_t> order(scores.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::sort(order, [&](std::size_t left, std::size_t right) { return scores[left] < scores[right]; });
+    StopPoint comparisons(stop);
+    std::ranges::sort(order, [&](std::size_t left, std::size_t right) {
+        comparisons.count();
+        return scores[left] < scores[right];
+    });
 
     // Twice the number of (positive, negative) pairs in the right order, a tie counting once: whole numbers, so that
     // the sum is exact.
@@ -66,7 +73,7 @@ void TaskScore::add_class(std::int32_t predicted, std::int32_t truth, std::optio
     ++log_losses_;
 }
 
-NamedMetrics TaskScore::metrics() const {
+NamedMetrics TaskScore::metrics(const std::atomic<bool>* stop) const {
     NamedMetrics metrics;
     if (count_ == 0) return metrics;
     const auto count = static_cast<double>(count_);
@@ -78,7 +85,7 @@ NamedMetrics TaskScore::metrics() const {
         return metrics;
     }
     if (kind_ == TaskKind::kBinary)
-        if (const std::optional<double> area = area_under_curve(predictions_, positive_))
+        if (const std::optional<double> area = area_under_curve(predictions_, positive_, stop))
             metrics.emplace_back("auc", *area);
     metrics.emplace_back("accuracy", static_cast<double>(correct_) / count);
     if (log_losses_ == count_) metrics.emplace_back("log_loss", log_loss_ / count);

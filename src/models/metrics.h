@@ -2,6 +2,7 @@
 // no model.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -15,7 +16,9 @@ namespace tensile {
 
 // Area under the ROC curve: the probability that a positive scores above a negative, ties counting one half. Nothing
 // when either class is empty. Mann-Whitney's rank statistic.
-std::optional<double> area_under_curve(std::span<const double> scores, std::span<const std::uint8_t> positive);
+// Throws Error 57014 when `stop` is set meanwhile.
+std::optional<double> area_under_curve(std::span<const double> scores, std::span<const std::uint8_t> positive,
+                                       const std::atomic<bool>* stop = nullptr);
 
 using NamedMetrics = std::vector<std::pair<std::string_view, double>>;
 
@@ -33,7 +36,8 @@ class TaskScore {
     std::int64_t count() const { return count_; }
     // regression: rmse, mae, r2; binary: auc, accuracy, log_loss, f1; multiclass: accuracy, log_loss. Undefined ones
     // are left out: all without rows, auc without both classes, r2 of a constant truth.
-    NamedMetrics metrics() const;
+    // Throws Error 57014 when `stop` is set meanwhile: auc sorts all predictions.
+    NamedMetrics metrics(const std::atomic<bool>* stop = nullptr) const;
 
   private:
     TaskKind kind_;

@@ -74,7 +74,8 @@ class Evaluation {
     // `predictions` are those of `rows`, in their order.
     virtual void add(const PredictionColumns& predictions, const RawRows& rows) = 0;
     virtual RowCounts row_counts() const = 0;
-    virtual std::vector<TaskMetric> metrics() const = 0;
+    // Throws Error 57014 soon after `stop` is set.
+    virtual std::vector<TaskMetric> metrics(const std::atomic<bool>* stop) const = 0;
 };
 
 // Training from the moment its rows are declared. Life: append_rows()*, finish_rows(), job() run by the runtime, then
@@ -85,7 +86,8 @@ class Training {
     // Copies rows into the packed data set. Bytes held so far are bytes().
     virtual void append_rows(const RawRows& rows) = 0;
     // Fits encodings, splits, builds programs; throws Error for data that cannot be learned from (no rows, one class,
-    // ...), and 57014 soon after `stop` is set: a great table takes a while.
+    // ...), and 57014 soon after `stop` is set: a great table takes a while. The job's driver looks at `stop` too, when
+    // it judges an epoch.
     virtual void finish_rows(const std::atomic<bool>* stop = nullptr) = 0;
     virtual std::uint64_t bytes() const = 0;
     // The job with its driver; valid after finish_rows().
@@ -132,7 +134,7 @@ class Predictor {
         const std::unique_ptr<Evaluation> judged = evaluation(columns);
         judged->add(predictions, rows);
         counts = judged->row_counts();
-        return judged->metrics();
+        return judged->metrics(nullptr);
     }
 };
 

@@ -258,7 +258,7 @@ const std::vector<std::int64_t>& Options::integers(std::string_view name) const 
 Json Options::to_json() const {
     Json json = Json::object();
     for (const auto& [name, value] : values_)
-        std::visit([&](const auto& held) { json[name] = held; }, value);
+        std::visit([&member = json[name]](const auto& held) { member = held; }, value);
     return json;
 }
 

@@ -49,10 +49,10 @@ void TableEvaluation::add(const PredictionColumns& predictions, const RawRows& r
     }
 }
 
-std::vector<TaskMetric> TableEvaluation::metrics() const {
+std::vector<TaskMetric> TableEvaluation::metrics(const std::atomic<bool>* stop) const {
     std::vector<TaskMetric> metrics;
     for (std::size_t task = 0; task < tasks_.size(); ++task)
-        for (const auto& [name, value] : scores_[task].metrics())
+        for (const auto& [name, value] : scores_[task].metrics(stop))
             metrics.push_back({tasks_[task].description().name, std::string(name), value});
     return metrics;
 }

@@ -17,7 +17,7 @@ class TableEvaluation final : public Evaluation {
 
     void add(const PredictionColumns& predictions, const RawRows& rows) override;
     RowCounts row_counts() const override { return counts_; }
-    std::vector<TaskMetric> metrics() const override;
+    std::vector<TaskMetric> metrics(const std::atomic<bool>* stop) const override;
 
   private:
     std::span<const TargetEncoding> tasks_;

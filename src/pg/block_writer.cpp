@@ -223,8 +223,10 @@ Append convert_row(BlockWriter& writer, const Datum* values, const bool* nulls) 
     return result;
 }
 
-// Lays the begun block out anew for the widths that are known by now, its rows kept. False: they no longer fit.
+// Lays the begun block out anew for the widths that are known by now, its rows kept. False: they no longer fit, and the
+// block is as it was: complete, with a column that is NULL in every row.
 bool widen_block(BlockWriter& writer) {
+    const BlockWriter before = writer;
     const std::uint32_t rows = writer.rows;
     const std::size_t heap_used = writer.heap_used;
     const std::size_t old_bytes = writer.heap_offset + heap_used;
@@ -257,6 +259,11 @@ bool widen_block(BlockWriter& writer) {
         std::memcpy(writer.heap, old_heap, heap_used);
         writer.heap_used = heap_used;
         writer.rows = rows;
+    } else {
+        writer = before;
+        std::memcpy(writer.block, old_block, old_bytes);
+        std::memcpy(writer.headers, old_headers, sizeof(protocol::ColumnHeader) * column_count);
+        std::memcpy(writer.targets, old_targets, sizeof(BlockColumn) * column_count);
     }
     pfree(old_block);
     pfree(old_headers);
@@ -328,10 +335,7 @@ bool append_row(BlockWriter& writer, const Datum* values, const bool* nulls) {
     if (unlikely(writer.rows == writer.capacity)) return false;
     Append result = convert_row(writer, values, nulls);
     while (unlikely(result == Append::kWidened)) {
-        if (!widen_block(writer))
-            ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                            errmsg("too many rows begin with NULL in an array column"),
-                            errhint("Order the query so that a row with a value comes early.")));
+        if (!widen_block(writer)) return false;
         result = writer.rows < writer.capacity ? convert_row(writer, values, nulls) : Append::kFull;
     }
     if (unlikely(result == Append::kFull)) return false;

@@ -55,7 +55,8 @@ void begin_block(BlockWriter& writer, std::span<std::byte> buffer);
 void restart_block(BlockWriter& writer);
 
 // Appends a row, values and nulls by attribute. False: the row was not taken because the block is full; finish the
-// block, begin another, append again. The width of an array column is that of its first value.
+// block, begin another, append again. The width of an array column is that of its first value; a block in which it is
+// NULL throughout may say 1.
 bool append_row(BlockWriter& writer, const Datum* values, const bool* nulls);
 
 // Completes the headers and returns the bytes in use.

@@ -17,6 +17,7 @@
 #include "pg/run_directory.h"
 #include "pg/supervisor_control.h"
 #include "pg/wait_set.h"
+#include "protocol/short_poll.h"
 #include "tensor/error.h"
 
 #include "pg/pg_api.h"
@@ -29,7 +30,8 @@ namespace tensile {
 struct EngineLink {
     std::unique_ptr<client::Connection> connection;
     std::unique_ptr<WaitSet> waits;  // after the connection: it watches its socket
-    ResourceOwner owner = nullptr;   // nullptr: it lasts as long as the backend
+    protocol::ShortPoll poll;
+    ResourceOwner owner = nullptr;  // nullptr: it lasts as long as the backend
     std::uint64_t number = 0;
     bool descriptor_counted = false;
 
@@ -201,11 +203,20 @@ bool is_stale(const EngineLink& link) {
     return count >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
+// Polls first: the answer to one row comes sooner than a sleeping process wakes up. An interrupt ends the poll, and is
+// served by the wait after it.
 client::Reply receive_message(EngineLink& link) {
-    while (true) {
-        if (auto reply = link.connection->try_receive()) return std::move(*reply);
+    std::optional<client::Reply> reply;
+    const auto answered_or_interrupted = [&] {
+        reply = link.connection->try_receive();
+        return reply.has_value() || InterruptPending;
+    };
+    link.poll.run(answered_or_interrupted);
+    while (!reply) {
         link.waits->wait(-1, reply_wait_event());
+        reply = link.connection->try_receive();
     }
+    return std::move(*reply);
 }
 
 void send_request(EngineLink& link) {

@@ -356,7 +356,8 @@ std::uint64_t InferenceCache::reclaim(std::uint64_t wanted) {
             }
         } else if (candidate.context != nullptr) {
             LoadedModel::State& state = *candidate.model->second->state_;
-            if (state.idle[candidate.context->bucket].put(candidate.context.get())) candidate.context.release();
+            if (state.idle[candidate.context->bucket].put(candidate.context.get()))
+                static_cast<void>(candidate.context.release());
         }
     }
     return freed;

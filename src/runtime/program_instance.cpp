@@ -105,11 +105,12 @@ std::shared_ptr<const PlannedProgram> plan_program(Device& device, Program progr
 
 ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, std::byte* transient,
                                  std::span<std::byte* const> variables)
-    : ProgramInstance(planned, transient, transient + planned->plan.extent_bytes, variables) {}
+    : ProgramInstance(std::move(planned), transient, nullptr, variables) {}
 
 ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, std::byte* transient,
                                  std::byte* constants, std::span<std::byte* const> variables)
     : planned_(std::move(planned)) {
+    if (constants == nullptr) constants = transient + planned_->plan.extent_bytes;
     const Program& program = planned_->program;
     const LoweredProgram& lowered = planned_->executable->lowered();
     if (variables.size() != program.variables().size())

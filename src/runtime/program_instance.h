@@ -42,7 +42,7 @@ class ProgramInstance {
     ProgramInstance(std::shared_ptr<const PlannedProgram> planned, std::byte* transient,
                     std::span<std::byte* const> variables);
     // The same with the constants at a place of their own, so that programs can share one transient region: `transient`
-    // has plan.extent_bytes bytes, `constants` has constant_bytes.
+    // has plan.extent_bytes bytes, `constants` has constant_bytes (null: they lie behind the transient region).
     ProgramInstance(std::shared_ptr<const PlannedProgram> planned, std::byte* transient, std::byte* constants,
                     std::span<std::byte* const> variables);
     ~ProgramInstance();

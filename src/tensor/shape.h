@@ -95,7 +95,7 @@ class Shape {
 
   private:
     std::array<std::int64_t, kMaxRank> dims_{};
-    std::int8_t rank_ = 0;
+    std::uint8_t rank_ = 0;
     std::int16_t extent_slot_ = kStatic;
 };
 

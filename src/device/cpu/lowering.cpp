@@ -77,6 +77,7 @@ class Lowering {
 
     std::vector<TensorType> types_of(const std::vector<ValueId>& ids) const {
         std::vector<TensorType> types;
+        types.reserve(ids.size());
         for (ValueId id : ids)
             types.push_back(type_of(id));
         return types;

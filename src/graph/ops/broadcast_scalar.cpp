@@ -47,6 +47,7 @@ const Op& broadcast_scalar_op() {
 
 ValueId broadcast_scalar(ProgramBuilder& builder, ValueId value, const Shape& shape) {
     std::vector<std::int64_t> dims;
+    dims.reserve(static_cast<std::size_t>(shape.rank()));
     for (int axis = 0; axis < shape.rank(); ++axis)
         dims.push_back(shape[axis]);
     return builder.add_one(broadcast_scalar_op(), {{value}},

@@ -45,13 +45,14 @@ int MlpProgramSet::index_of(Kind kind) const {
 }
 
 MlpDriver::MlpDriver(const PackedTable& data, std::span<const TargetEncoding> tasks, const MlpOptions& options,
-                     MlpProgramSet programs, std::int64_t slices)
+                     MlpProgramSet programs, std::int64_t slices, const std::atomic<bool>* stop)
     : data_(data),
       tasks_(tasks),
       options_(options),
       optimizer_(options.optimizer),
       programs_(std::move(programs)),
-      slices_(slices) {
+      slices_(slices),
+      stop_(stop) {
     const auto rows = static_cast<std::int64_t>(data_.training_rows().size());
     batches_ = {rows, (rows + options_.batch_size - 1) / options_.batch_size};
     learning_rate_ = {options_.learning_rate, options_.schedule, options_.warmup_steps,
@@ -117,9 +118,14 @@ std::optional<int> MlpDriver::next() {
     return std::nullopt;
 }
 
+std::span<const std::uint32_t> MlpDriver::evaluated_rows() const {
+    if (!data_.validation_rows().empty()) return data_.validation_rows();
+    return std::span(order_).subspan(at(batches_.begin(batches_.parts - 1)));
+}
+
 std::span<const std::uint32_t> MlpDriver::rows_of_step() const {
     if (phase_ == Phase::kEvaluate) {
-        const std::span<const std::uint32_t> rest = data_.validation_rows().subspan(at(evaluated_rows_));
+        const std::span<const std::uint32_t> rest = evaluated_rows().subspan(at(evaluated_rows_));
         return rest.first(std::min(rest.size(), at(evaluation_rows_)));
     }
     if (phase_ != Phase::kTrain) return {};
@@ -146,7 +152,8 @@ double MlpDriver::inverse_weight(std::size_t task, std::span<const std::uint32_t
 
 void MlpDriver::feed(int program, Feeds feeds) {
     const MlpProgramSet::Entry& entry = programs_.entries[static_cast<std::size_t>(program)];
-    if (phase_ == Phase::kTrain) shuffle_up_to(batches_.begin(batch_ + 1));
+    if (phase_ == Phase::kTrain || phase_ == Phase::kEvaluate)
+        shuffle_up_to(batches_.begin(std::min(batch_ + 1, batches_.parts)));
     if (!feeds.extents.empty()) feeds.extents[0] = static_cast<std::int64_t>(rows_of_step().size());
     const std::int64_t batch_begin = batches_.begin(batch_);
     for (std::size_t i = 0; i < entry.inputs.size(); ++i) {
@@ -233,17 +240,17 @@ void MlpDriver::observe(int program, std::span<const TensorView> outputs) {
     }
 }
 
-void MlpDriver::reject_divergence(std::size_t task) const {
+void MlpDriver::reject_divergence(std::size_t task, const std::string& when) const {
     throw Error(sqlstate::kDataException, "training diverged: the loss is not a finite number",
                 "The loss of target \"" + tasks_[task].description().name + "\" became infinite or NaN in epoch " +
-                    std::to_string(epoch_) + ", step " + std::to_string(step_ + 1) + ".",
+                    std::to_string(epoch_) + ", " + when + ".",
                 "Lower \"learning_rate\", or limit the gradient with \"clip_norm\".");
 }
 
 void MlpDriver::after_training_step(std::span<const TensorView> outputs) {
     for (std::size_t task = 0; task < tasks_.size(); ++task) {
         const double loss = static_cast<double>(*outputs[task].as<float>());
-        if (!std::isfinite(loss)) reject_divergence(task);
+        if (!std::isfinite(loss)) reject_divergence(task, "step " + std::to_string(step_ + 1));
         batch_losses_[task] += loss;
     }
     if (++slice_ < slices_) return;
@@ -258,7 +265,7 @@ void MlpDriver::after_training_step(std::span<const TensorView> outputs) {
     slice_ = 0;
     ++step_;
     if (++batch_ < batches_.parts) return;
-    if (data_.validation_rows().empty()) return end_epoch();
+    if (data_.validation_rows().empty() && epoch_ < options_.epochs) return end_epoch();
     phase_ = Phase::kEvaluate;
     evaluated_rows_ = 0;
 }
@@ -300,7 +307,10 @@ void MlpDriver::after_evaluation_step(std::span<const TensorView> outputs) {
         }
     }
     evaluated_rows_ += static_cast<std::int64_t>(rows.size());
-    if (at(evaluated_rows_) == data_.validation_rows().size()) end_epoch();
+    if (at(evaluated_rows_) < evaluated_rows().size()) return;
+    for (std::size_t task = 0; task < tasks_.size(); ++task)
+        if (!std::isfinite(validation_losses_[task])) reject_divergence(task, "after step " + std::to_string(step_));
+    end_epoch();
 }
 
 void MlpDriver::log(const std::string& task, const std::string& metric, double value) {
@@ -323,10 +333,9 @@ void MlpDriver::end_epoch() {
         const std::string& name = tasks_[task].description().name;
         if (scores_[task].count() == 0) continue;  // no validation row has this target
         const double mean = validation_losses_[task] / static_cast<double>(scores_[task].count());
-        if (!std::isfinite(mean)) reject_divergence(task);
         loss += mean;
         log(name, "validation_loss", mean);
-        for (const auto& [metric, value] : scores_[task].metrics()) {
+        for (const auto& [metric, value] : scores_[task].metrics(stop_)) {
             metrics.push_back({name, std::string(metric), value});
             log(name, "validation_" + std::string(metric), value);
         }

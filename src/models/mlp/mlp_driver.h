@@ -43,9 +43,10 @@ struct EvenParts {
 
 class MlpDriver final : public Driver {
   public:
-    // `data` and `tasks` outlive the driver.
+    // `data`, `tasks` and `stop` (which may be null) outlive the driver. Judging an epoch throws Error 57014 when
+    // `stop` is set meanwhile.
     MlpDriver(const PackedTable& data, std::span<const TargetEncoding> tasks, const MlpOptions& options,
-              MlpProgramSet programs, std::int64_t slices);
+              MlpProgramSet programs, std::int64_t slices, const std::atomic<bool>* stop);
 
     std::optional<int> next() override;
     void feed(int program, Feeds feeds) override;
@@ -67,6 +68,9 @@ class MlpDriver final : public Driver {
   private:
     enum class Phase : std::uint8_t { kTrain, kEvaluate, kKeepBest, kRestoreBest, kDone };
     bool keeps_best() const { return options_.patience > 0 && !data_.validation_rows().empty(); }
+    // What an evaluation looks at: the validation rows; without any, the rows of the epoch's last batch, so that an
+    // update which made the network diverge is noticed also when no step comes after it.
+    std::span<const std::uint32_t> evaluated_rows() const;
     std::span<const std::uint32_t> rows_of_step() const;
     float row_weight(std::size_t task, std::uint32_t row) const noexcept;
     double inverse_weight(std::size_t task, std::span<const std::uint32_t> rows) const;
@@ -81,7 +85,8 @@ class MlpDriver final : public Driver {
     // Next epoch, or the end.
     void go_on();
     void log(const std::string& task, const std::string& metric, double value);
-    [[noreturn]] void reject_divergence(std::size_t task) const;
+    // `when`: within the epoch.
+    [[noreturn]] void reject_divergence(std::size_t task, const std::string& when) const;
 
     const PackedTable& data_;
     std::span<const TargetEncoding> tasks_;
@@ -90,6 +95,7 @@ class MlpDriver final : public Driver {
     MlpProgramSet programs_;
     EvenParts batches_;
     std::int64_t slices_;
+    const std::atomic<bool>* stop_;
     std::int64_t evaluation_rows_ = 0;  // of one evaluation step
     LearningRate learning_rate_;
     std::vector<std::vector<float>> class_weights_;  // by task; empty: all 1

@@ -109,7 +109,7 @@ void MlpTraining::finish_rows(const std::atomic<bool>* stop) {
                     "Rows returned: " + std::to_string(counts_.read) + ", of which " + std::to_string(counts_.used) +
                         " have a target value; at least 2 are needed.");
     for (int target : targets_)
-        tasks_.push_back(TargetEncoding::fit(rows_->column(target), rows_->is_training()));
+        tasks_.push_back(TargetEncoding::fit(rows_->column(target), rows_->is_training(), stop));
     if (std::ranges::count(rows_->is_training(), 1) == 0)
         throw Error(sqlstate::kInvalidParameterValue, "no row is left to train on",
                     "All " + std::to_string(counts_.used) + " usable rows were held back for validation.",
@@ -117,10 +117,10 @@ void MlpTraining::finish_rows(const std::atomic<bool>* stop) {
     table_ = TableEncoding::fit(*rows_, features_, options_.max_categories, options_.embedding_size, stop);
     data_.emplace(*std::exchange(rows_, std::nullopt), table_, features_, tasks_, targets_, stop);
     network_.emplace(table_, tasks_, options_);
-    build_job();
+    build_job(stop);
 }
 
-void MlpTraining::build_job() {
+void MlpTraining::build_job(const std::atomic<bool>* stop) {
     const auto rows = static_cast<std::int64_t>(data_->training_rows().size());
     const EvenParts batches{rows, (rows + options_.batch_size - 1) / options_.batch_size};
     const std::int64_t slices = std::min(options_.micro_batches, batches.least());
@@ -146,15 +146,14 @@ void MlpTraining::build_job() {
         if (slices > 2) add(MlpProgramSet::kMiddleSlice, builder.training(capacity, MlpSlice::kMiddle));
         add(MlpProgramSet::kLastSlice, builder.training(capacity, MlpSlice::kLast));
     }
-    if (validation_rows > 0)
-        add(MlpProgramSet::kEvaluate,
-            builder.evaluation(std::min(validation_rows, std::max(capacity, kEvaluationRows))));
+    const std::int64_t evaluated_rows = validation_rows > 0 ? validation_rows : batches.greatest();
+    add(MlpProgramSet::kEvaluate, builder.evaluation(std::min(evaluated_rows, std::max(capacity, kEvaluationRows))));
     if (validation_rows > 0 && options_.patience > 0) {
         add_variables(builder.best_weights());
         add(MlpProgramSet::kKeepBest, builder.keep_best());
         add(MlpProgramSet::kRestoreBest, builder.restore_best());
     }
-    auto driver = std::make_unique<MlpDriver>(*data_, tasks_, options_, std::move(programs), slices);
+    auto driver = std::make_unique<MlpDriver>(*data_, tasks_, options_, std::move(programs), slices, stop);
     driver_ = driver.get();
     job_.driver = std::move(driver);
 }

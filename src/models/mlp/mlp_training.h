@@ -31,7 +31,7 @@ class MlpTraining final : public Training {
 
   private:
     const MlpDriver& driver() const;
-    void build_job();
+    void build_job(const std::atomic<bool>* stop);
 
     std::string model_name_;
     Options declared_options_;

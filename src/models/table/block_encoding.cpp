@@ -17,18 +17,18 @@ constexpr double kRange = 1e4;
 
 }  // namespace
 
-std::unique_ptr<BlockEncoding> BlockEncoding::fit(const ColumnStore& column,
-                                                  std::span<const std::uint8_t> is_training) {
+std::unique_ptr<BlockEncoding> BlockEncoding::fit(const ColumnStore& column, std::span<const std::uint8_t> is_training,
+                                                  const std::atomic<bool>* stop) {
     auto encoding = std::make_unique<BlockEncoding>();
     const auto width = static_cast<std::int64_t>(column.width());
     for (std::int64_t element = 0; element < width; ++element) {
         const Moments moments = moments_of([&](auto visit) {
             std::size_t row = 0;
-            for (std::int64_t index = 0; index < column.chunk_count(); ++index) {
+            for_each_chunk(column, stop, [&](std::int64_t index) {
                 const RawColumn chunk = column.chunk(index);
                 for (std::int64_t i = 0; i < column.rows_in(index); ++i, ++row)
                     if (is_training[row] != 0) visit(static_cast<double>(chunk.as<float>()[i * width + element]));
-            }
+            });
         });
         encoding->means_.push_back(moments.mean);
         encoding->inverse_deviations_.push_back(inverse_deviation(moments.deviation));

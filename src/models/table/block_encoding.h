@@ -3,6 +3,7 @@
 // array, a last channel is 1 for NULL arrays, else 0.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
@@ -14,7 +15,9 @@ namespace tensile {
 
 class BlockEncoding final : public ColumnEncoding {
   public:
-    static std::unique_ptr<BlockEncoding> fit(const ColumnStore& column, std::span<const std::uint8_t> is_training);
+    // Throws Error 57014 when `stop` (which may be null) is set meanwhile.
+    static std::unique_ptr<BlockEncoding> fit(const ColumnStore& column, std::span<const std::uint8_t> is_training,
+                                              const std::atomic<bool>* stop);
     static std::unique_ptr<BlockEncoding> from_json(const nlohmann::ordered_json& json);
 
     int width() const { return static_cast<int>(means_.size()); }

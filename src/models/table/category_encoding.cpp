@@ -48,14 +48,17 @@ void require_utf8(std::string_view text, std::string_view column) {
                 "Use a database with encoding UTF8, or leave the column out.");
 }
 
-std::unique_ptr<CategoryEncoding> CategoryEncoding::fit(const ColumnStore& column, std::int64_t max_categories) {
+std::unique_ptr<CategoryEncoding> CategoryEncoding::fit(const ColumnStore& column, std::int64_t max_categories,
+                                                        const std::atomic<bool>* stop) {
     const TextDictionary& dictionary = column.dictionary();
     const std::vector<std::int64_t>& counts = column.training_counts();
     std::vector<std::uint32_t> ids(dictionary.size());
     std::iota(ids.begin(), ids.end(), 0U);
     std::erase_if(ids, [&](std::uint32_t id) { return counts[id] < kLeastCount; });
     const auto kept = std::min(static_cast<std::size_t>(max_categories), ids.size());
+    StopPoint comparisons(stop);
     const auto before = [&](std::uint32_t left, std::uint32_t right) {
+        comparisons.count();
         if (counts[left] != counts[right]) return counts[left] > counts[right];
         return dictionary.text(left) < dictionary.text(right);
     };

@@ -7,6 +7,7 @@
 // new value is like.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -21,7 +22,8 @@ namespace tensile {
 class CategoryEncoding final : public ColumnEncoding {
   public:
     // Throws Error 22021 when a kept text is not UTF-8.
-    static std::unique_ptr<CategoryEncoding> fit(const ColumnStore& column, std::int64_t max_categories);
+    static std::unique_ptr<CategoryEncoding> fit(const ColumnStore& column, std::int64_t max_categories,
+                                                 const std::atomic<bool>* stop = nullptr);
     static std::unique_ptr<CategoryEncoding> from_json(const nlohmann::ordered_json& json);
 
     std::int64_t category_rows() const override {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "tensor/error.h"
 
@@ -83,6 +84,16 @@ void ColumnStore::start(const RawColumn& column) {
     }
 }
 
+void ColumnStore::widen(std::uint32_t width) {
+    width_ = width;
+    row_bytes_ = static_cast<std::int64_t>(sizeof(float)) * width;
+    for (Chunk& chunk : chunks_) {
+        chunk.data = std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(chunk.capacity * row_bytes_));
+        std::fill_n(reinterpret_cast<float*>(chunk.data.get()), chunk.rows * width,
+                    std::numeric_limits<float>::quiet_NaN());
+    }
+}
+
 std::int64_t ColumnStore::make_room(std::int64_t wanted) {
     if (chunks_.empty() || chunks_.back().rows == chunk_rows_) {
         Chunk chunk;
@@ -102,23 +113,31 @@ std::int64_t ColumnStore::make_room(std::int64_t wanted) {
     return std::min(wanted, chunk.capacity - chunk.rows);
 }
 
-void ColumnStore::append(const RawRows& rows, const RawColumn& column, const RowSelection& selection) {
+void ColumnStore::append(const RawRows& rows, const RawColumn& block, const RowSelection& selection) {
     if (selection.count == 0) return;
-    if (row_bytes_ == 0) start(column);
-    if (column.type != raw_type_)
+    if (row_bytes_ == 0) start(block);
+    if (block.type != raw_type_)
         throw InternalError("column \"" + description_.name + "\" changed its physical type between blocks");
+    RawColumn column = block;
+    std::int64_t block_nulls = 0;
+    if (column.nulls != nullptr) {
+        for (std::int64_t i = 0; i < selection.count; ++i) {
+            if (column.nulls[selection.row(i)] == 0) continue;
+            ++block_nulls;
+            training_nulls_ += selection.is_training[i];
+        }
+        nulls_ += block_nulls;
+    }
+    if (block_nulls == selection.count) {
+        column.width = width_;  // no value is read
+    } else if (!std::exchange(width_is_known_, true) && column.width != width_) {
+        widen(column.width);
+    }
     if (column.width != width_)
         throw Error(sqlstate::kInvalidParameterValue, "arrays of column \"" + description_.name + "\" differ in length",
                     "Earlier rows have " + std::to_string(width_) + " elements, later ones " +
                         std::to_string(column.width) + ".",
                     "All arrays of a column must have the same number of elements.");
-    if (column.nulls != nullptr) {
-        for (std::int64_t i = 0; i < selection.count; ++i) {
-            if (column.nulls[selection.row(i)] == 0) continue;
-            ++nulls_;
-            training_nulls_ += selection.is_training[i];
-        }
-    }
     for (std::int64_t done = 0; done < selection.count;) {
         RowSelection piece = selection;
         piece.count = make_room(selection.count - done);

@@ -3,12 +3,14 @@
 // kNullCode. Knows nothing of encodings.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "models/stop.h"
 #include "models/table/raw_rows.h"
 #include "models/table/text_dictionary.h"
 
@@ -33,7 +35,8 @@ class ColumnStore {
   public:
     ColumnStore(ColumnDescription description, std::int64_t chunk_rows);
 
-    // The first block fixes the physical type and the width; throws Error 22023 when a later one differs in width.
+    // The first block fixes the physical type, and the first value that is not NULL the width; throws Error 22023 when
+    // a later value differs in width.
     void append(const RawRows& rows, const RawColumn& column, const RowSelection& selection);
 
     const ColumnDescription& description() const { return description_; }
@@ -66,6 +69,8 @@ class ColumnStore {
         std::int64_t capacity = 0;
     };
     void start(const RawColumn& column);
+    // Gives the rows so far, all NULL, another width.
+    void widen(std::uint32_t width);
     // Room for up to `wanted` more rows in the last chunk; gives how many there is room for.
     std::int64_t make_room(std::int64_t wanted);
     void append_piece(const RawRows& rows, const RawColumn& column, const RowSelection& piece, std::int64_t skipped,
@@ -76,12 +81,22 @@ class ColumnStore {
     std::int64_t chunk_rows_;
     RawType raw_type_ = RawType::kF64;
     std::uint32_t width_ = 1;
-    std::int64_t row_bytes_ = 0;  // 0: nothing has arrived
+    bool width_is_known_ = false;  // a value has come that was not NULL
+    std::int64_t row_bytes_ = 0;   // 0: nothing has arrived
     std::vector<Chunk> chunks_;
     TextDictionary dictionary_;
     std::vector<std::int64_t> training_counts_;
     std::int64_t nulls_ = 0;
     std::int64_t training_nulls_ = 0;
 };
+
+// Calls visit(index) for each chunk; throws Error 57014 before the next one when `stop` (which may be null) is set.
+template <typename Visit>
+void for_each_chunk(const ColumnStore& column, const std::atomic<bool>* stop, Visit visit) {
+    for (std::int64_t index = 0; index < column.chunk_count(); ++index) {
+        throw_if_stopped(stop);
+        visit(index);
+    }
+}
 
 }  // namespace tensile

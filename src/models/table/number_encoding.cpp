@@ -19,31 +19,34 @@ constexpr double kHeavyTailRange = 5;
 constexpr std::int64_t kMedianSample = 100'000;
 
 template <typename T, typename Visit>
-void visit_training(const ColumnStore& column, std::span<const std::uint8_t> is_training, Visit visit) {
+void visit_training(const ColumnStore& column, std::span<const std::uint8_t> is_training, const std::atomic<bool>* stop,
+                    Visit visit) {
     std::size_t row = 0;
-    for (std::int64_t index = 0; index < column.chunk_count(); ++index) {
+    for_each_chunk(column, stop, [&](std::int64_t index) {
         const RawColumn chunk = column.chunk(index);
         const T* values = chunk.as<T>();
         for (std::int64_t i = 0; i < column.rows_in(index); ++i, ++row)
             if (is_training[row] != 0) visit(static_cast<double>(values[i]));
-    }
+    });
 }
 
 // Calls visit(double) for each training row, NaN for NULL.
 template <typename Visit>
-void for_each_training(const ColumnStore& column, std::span<const std::uint8_t> is_training, Visit visit) {
+void for_each_training(const ColumnStore& column, std::span<const std::uint8_t> is_training,
+                       const std::atomic<bool>* stop, Visit visit) {
     if (column.raw_type() == RawType::kF32) {
-        visit_training<float>(column, is_training, visit);
+        visit_training<float>(column, is_training, stop, visit);
     } else {
-        visit_training<double>(column, is_training, visit);
+        visit_training<double>(column, is_training, stop, visit);
     }
 }
 
 }  // namespace
 
 std::unique_ptr<NumberEncoding> NumberEncoding::fit(const ColumnStore& column,
-                                                    std::span<const std::uint8_t> is_training) {
-    const auto each = [&](auto visit) { for_each_training(column, is_training, visit); };
+                                                    std::span<const std::uint8_t> is_training,
+                                                    const std::atomic<bool>* stop) {
+    const auto each = [&](auto visit) { for_each_training(column, is_training, stop, visit); };
     std::int64_t rows = 0;
     each([&](double) { ++rows; });
     const Moments moments = moments_of(each);

@@ -8,6 +8,7 @@
 // NULL, NaN and the infinities are all missing values.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "models/table/column_encoding.h"
@@ -19,7 +20,9 @@ inline constexpr double kHeavyKurtosis = 20;
 
 class NumberEncoding final : public ColumnEncoding {
   public:
-    static std::unique_ptr<NumberEncoding> fit(const ColumnStore& column, std::span<const std::uint8_t> is_training);
+    // Throws Error 57014 when `stop` (which may be null) is set meanwhile.
+    static std::unique_ptr<NumberEncoding> fit(const ColumnStore& column, std::span<const std::uint8_t> is_training,
+                                               const std::atomic<bool>* stop);
     static std::unique_ptr<NumberEncoding> from_json(const nlohmann::ordered_json& json);
 
     int number_width() const override { return 1 + (heavy_tailed_ ? 1 : 0) + (null_indicator_ ? 1 : 0); }

@@ -24,11 +24,6 @@ constexpr std::int64_t kMostRows = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
 
-void throw_if_stopped(const std::atomic<bool>* stop) {
-    if (stop != nullptr && stop->load(std::memory_order_relaxed))
-        throw Error(sqlstate::kQueryCanceled, "canceling training due to a stop request");
-}
-
 bool is_present(const RawColumn& column, std::int64_t row) noexcept {
     if (column.is_null(row)) return false;
     switch (column.type) {

@@ -6,7 +6,6 @@
 // seed therefore always give the same split.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -54,9 +53,6 @@ class RowCollector {
     std::int64_t rows_read_ = 0;
     std::int64_t chunk_rows_ = 0;
 };
-
-// Throws Error 57014 when `stop` (which may be null) is set.
-void throw_if_stopped(const std::atomic<bool>* stop);
 
 // True when the value of a number, timestamp or any other single value counts as present: not NULL, not NaN, not
 // infinite.

@@ -71,17 +71,17 @@ std::unique_ptr<ColumnEncoding> encoding_from_json(const Json& json) {
 }
 
 std::unique_ptr<ColumnEncoding> fit_encoding(const ColumnStore& column, std::span<const std::uint8_t> is_training,
-                                             std::int64_t max_categories) {
+                                             std::int64_t max_categories, const std::atomic<bool>* stop) {
     switch (column.description().meaning) {
     case ColumnMeaning::kNumber:
-        return NumberEncoding::fit(column, is_training);
+        return NumberEncoding::fit(column, is_training, stop);
     case ColumnMeaning::kBoolean:
     case ColumnMeaning::kText:
-        return CategoryEncoding::fit(column, max_categories);
+        return CategoryEncoding::fit(column, max_categories, stop);
     case ColumnMeaning::kTimestamp:
-        return TimestampEncoding::fit(column, is_training);
+        return TimestampEncoding::fit(column, is_training, stop);
     case ColumnMeaning::kBlock:
-        return BlockEncoding::fit(column, is_training);
+        return BlockEncoding::fit(column, is_training, stop);
     }
     throw InternalError("column \"" + column.description().name + "\" has an unknown meaning");
 }
@@ -137,7 +137,7 @@ TableEncoding TableEncoding::fit(const RowCollector& rows, std::span<const int> 
         const ColumnStore& store = rows.column(feature);
         EncodedColumn column;
         column.description = store.description();
-        column.encoding = fit_encoding(store, rows.is_training(), max_categories);
+        column.encoding = fit_encoding(store, rows.is_training(), max_categories, stop);
         if (const std::int64_t categories = column.encoding->category_rows(); categories > 0)
             column.embedding_width = embedding_width > 0 ? embedding_width : embedding_width_for(categories);
         table.columns_.push_back(std::move(column));

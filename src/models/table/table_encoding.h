@@ -86,7 +86,7 @@ class TableEncoding {
 
 // Fits the encoding that suits a column's meaning.
 std::unique_ptr<ColumnEncoding> fit_encoding(const ColumnStore& column, std::span<const std::uint8_t> is_training,
-                                             std::int64_t max_categories);
+                                             std::int64_t max_categories, const std::atomic<bool>* stop = nullptr);
 
 // Finds a column that must be there; throws Error 42703, with the nearest thing to a hint, or 42804.
 int find_column(std::span<const ColumnDescription> given, const ColumnDescription& wanted, std::string_view role);

@@ -35,13 +35,13 @@ std::string print(double value) {
 
 // Calls visit(row, value) for every stored row, NaN for NULL.
 template <typename Visit>
-void for_each_number(const ColumnStore& column, Visit visit) {
+void for_each_number(const ColumnStore& column, const std::atomic<bool>* stop, Visit visit) {
     std::size_t row = 0;
-    for (std::int64_t index = 0; index < column.chunk_count(); ++index) {
+    for_each_chunk(column, stop, [&](std::int64_t index) {
         const RawColumn chunk = column.chunk(index);
         for (std::int64_t i = 0; i < column.rows_in(index); ++i, ++row)
             visit(row, chunk.type == RawType::kF32 ? static_cast<double>(chunk.as<float>()[i]) : chunk.as<double>()[i]);
-    }
+    });
 }
 
 [[noreturn]] void reject_empty(const ColumnStore& column) {
@@ -64,23 +64,25 @@ std::string_view name_of(TaskKind kind) {
     return kKinds[static_cast<std::size_t>(kind)];
 }
 
-TargetEncoding TargetEncoding::fit(const ColumnStore& column, std::span<const std::uint8_t> is_training) {
+TargetEncoding TargetEncoding::fit(const ColumnStore& column, std::span<const std::uint8_t> is_training,
+                                   const std::atomic<bool>* stop) {
     TargetEncoding target;
     target.description_ = column.description();
     if (column.holds_codes()) {
-        target.fit_labels(column);
+        target.fit_labels(column, stop);
     } else {
-        target.fit_numbers(column, is_training);
+        target.fit_numbers(column, is_training, stop);
     }
     return target;
 }
 
-void TargetEncoding::fit_numbers(const ColumnStore& column, std::span<const std::uint8_t> is_training) {
+void TargetEncoding::fit_numbers(const ColumnStore& column, std::span<const std::uint8_t> is_training,
+                                 const std::atomic<bool>* stop) {
     std::int64_t present = 0;
     double least = 0;
     double greatest = 0;
     bool only_zero_and_one = is_integer(column.raw_type());
-    for_each_number(column, [&](std::size_t, double value) {
+    for_each_number(column, stop, [&](std::size_t, double value) {
         if (!std::isfinite(value)) return;
         least = present == 0 ? value : std::min(least, value);
         greatest = present == 0 ? value : std::max(greatest, value);
@@ -94,13 +96,13 @@ void TargetEncoding::fit_numbers(const ColumnStore& column, std::span<const std:
         kind_ = TaskKind::kBinary;
         labels_ = {"0", "1"};
         class_counts_.assign(2, 0);
-        for_each_number(column, [&](std::size_t row, double value) {
+        for_each_number(column, stop, [&](std::size_t row, double value) {
             if (std::isfinite(value)) class_counts_[value == 1 ? 1 : 0] += is_training[row];
         });
         return;
     }
     const Moments moments = moments_of([&](auto visit) {
-        for_each_number(column, [&](std::size_t row, double value) {
+        for_each_number(column, stop, [&](std::size_t row, double value) {
             if (is_training[row] != 0) visit(value);
         });
     });
@@ -112,14 +114,14 @@ void TargetEncoding::fit_numbers(const ColumnStore& column, std::span<const std:
     deviation_ = moments.deviation > 0 ? moments.deviation : 1;
 }
 
-void TargetEncoding::fit_labels(const ColumnStore& column) {
+void TargetEncoding::fit_labels(const ColumnStore& column, const std::atomic<bool>* stop) {
     const TextDictionary& dictionary = column.dictionary();
     std::vector<bool> occurs(dictionary.size(), false);
-    for (std::int64_t index = 0; index < column.chunk_count(); ++index) {
+    for_each_chunk(column, stop, [&](std::int64_t index) {
         const std::uint32_t* codes = column.codes(index);
         for (std::int64_t i = 0; i < column.rows_in(index); ++i)
             if (codes[i] != kNullCode) occurs[codes[i]] = true;
-    }
+    });
     for (std::uint32_t id = 0; id < occurs.size(); ++id)
         if (occurs[id]) labels_.emplace_back(dictionary.text(id));
     if (labels_.empty()) reject_empty(column);

@@ -26,7 +26,9 @@ std::string_view name_of(TaskKind kind);
 class TargetEncoding {
   public:
     // Throws Error 22023 when there is nothing to learn: no value, or only one distinct value.
-    static TargetEncoding fit(const ColumnStore& column, std::span<const std::uint8_t> is_training);
+    // 57014 when `stop` is set meanwhile.
+    static TargetEncoding fit(const ColumnStore& column, std::span<const std::uint8_t> is_training,
+                              const std::atomic<bool>* stop = nullptr);
     static TargetEncoding from_json(const nlohmann::ordered_json& json);
     nlohmann::ordered_json to_json() const;
 
@@ -53,8 +55,9 @@ class TargetEncoding {
     std::span<const std::int64_t> class_counts() const { return class_counts_; }
 
   private:
-    void fit_numbers(const ColumnStore& column, std::span<const std::uint8_t> is_training);
-    void fit_labels(const ColumnStore& column);
+    void fit_numbers(const ColumnStore& column, std::span<const std::uint8_t> is_training,
+                     const std::atomic<bool>* stop);
+    void fit_labels(const ColumnStore& column, const std::atomic<bool>* stop);
     double class_of(std::string_view label) const;
 
     ColumnDescription description_;

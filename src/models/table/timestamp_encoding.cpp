@@ -62,12 +62,13 @@ void write_calendar(std::int64_t time, float* out) noexcept {
 }  // namespace
 
 std::unique_ptr<TimestampEncoding> TimestampEncoding::fit(const ColumnStore& column,
-                                                          std::span<const std::uint8_t> is_training) {
+                                                          std::span<const std::uint8_t> is_training,
+                                                          const std::atomic<bool>* stop) {
     std::int64_t rows = 0;
     const Moments moments = moments_of([&](auto visit) {
         std::size_t row = 0;
         rows = 0;
-        for (std::int64_t index = 0; index < column.chunk_count(); ++index) {
+        for_each_chunk(column, stop, [&](std::int64_t index) {
             const RawColumn chunk = column.chunk(index);
             for (std::int64_t i = 0; i < column.rows_in(index); ++i, ++row) {
                 if (is_training[row] == 0) continue;
@@ -75,7 +76,7 @@ std::unique_ptr<TimestampEncoding> TimestampEncoding::fit(const ColumnStore& col
                 visit(is_missing(time) ? NAN : seconds(time));
                 ++rows;
             }
-        }
+        });
     });
     auto encoding = std::make_unique<TimestampEncoding>();
     encoding->mean_ = moments.mean;

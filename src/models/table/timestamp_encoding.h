@@ -8,6 +8,7 @@
 // A missing value (NULL, infinity) gives 0 everywhere else.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 
@@ -18,7 +19,9 @@ namespace tensile {
 
 class TimestampEncoding final : public ColumnEncoding {
   public:
-    static std::unique_ptr<TimestampEncoding> fit(const ColumnStore& column, std::span<const std::uint8_t> is_training);
+    // Throws Error 57014 when `stop` (which may be null) is set meanwhile.
+    static std::unique_ptr<TimestampEncoding> fit(const ColumnStore& column, std::span<const std::uint8_t> is_training,
+                                                  const std::atomic<bool>* stop);
     static std::unique_ptr<TimestampEncoding> from_json(const nlohmann::ordered_json& json);
 
     int number_width() const override { return kCalendarChannels + (null_indicator_ ? 1 : 0); }

@@ -123,6 +123,42 @@ TEST(RowCollector, AnotherArrayLengthIsAnError) {
     }
 }
 
+TEST(RowCollector, TheFirstArrayThatIsNotNullFixesTheLength) {
+    const std::vector<int> targets = {0};
+    SampleTable nulls;  // whose sender does not know the length
+    nulls.add("y", std::vector<float>(300, 1.0F));
+    nulls.add("v", std::vector<float>(600, 7.0F), SampleTable::Nulls(300, 1), 2);
+    SampleTable three;
+    three.add("y", std::vector<float>{1, 2});
+    three.add("v", std::vector<float>{1, 2, 3, 4, 5, 6}, {0, 1}, 3);
+    SampleTable two;
+    two.add("y", std::vector<float>{1});
+    two.add("v", std::vector<float>{1, 2}, {}, 2);
+    RowCollector rows(nulls.descriptions(), targets, 0, 0);
+    rows.append(nulls.rows());
+    rows.append(three.rows());
+    rows.append(nulls.rows());
+    EXPECT_THROW(rows.append(two.rows()), Error);
+
+    const ColumnStore& column = rows.column(1);
+    ASSERT_EQ(column.width(), 3U);
+    EXPECT_EQ(column.nulls(), 601);
+    std::int64_t row = 0;
+    for (std::int64_t index = 0; index < column.chunk_count(); ++index) {
+        for (std::int64_t i = 0; i < column.rows_in(index); ++i, ++row) {
+            for (std::int64_t element = 0; element < 3; ++element) {
+                const float value = column.chunk(index).as<float>()[i * 3 + element];
+                if (row == 300) {
+                    EXPECT_EQ(value, static_cast<float>(element + 1));
+                } else {
+                    EXPECT_TRUE(std::isnan(value)) << row;
+                }
+            }
+        }
+    }
+    EXPECT_EQ(row, 602);
+}
+
 TEST(PackedTable, HoldsTheEncodedRowsOverManyChunks) {
     const SampleTable table = numbered(200'000);
     const std::vector<int> targets = {3};

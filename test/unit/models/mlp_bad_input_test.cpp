@@ -98,6 +98,29 @@ TEST(MlpBadInput, ADivergingTrainingStopsWithTheEpoch) {
     EXPECT_NE(error.hint().find("learning_rate"), std::string::npos);
 }
 
+// Trains `epochs` updates, one an epoch, without validation; the error it ends in, and the updates before it.
+std::pair<Error, int> diverge(const SampleTable& table, int epochs) {
+    const auto training =
+        start(table, {"y"},
+              R"({"optimizer": "sgd", "learning_rate": 100, "batch_size": 200, "validation": 0, "epochs": )" +
+                  std::to_string(epochs) + "}");
+    InterpretedJob job(training->job());
+    const Error error = error_of([&] { job.run(); });
+    return {error, job.steps()};
+}
+
+TEST(MlpBadInput, ALastUpdateThatDivergesIsNoticedWithoutValidation) {
+    const SampleTable table = linear_table(200);
+    // Known from the loss of the next step, and the same without a next step.
+    const auto [noticed, updates] = diverge(table, 100);
+    EXPECT_NE(noticed.detail().find(", step " + std::to_string(updates + 1)), std::string::npos) << noticed.detail();
+    const auto [last, same_updates] = diverge(table, updates);
+    EXPECT_EQ(same_updates, updates);
+    EXPECT_EQ(last.sqlstate(), sqlstate::kDataException);
+    EXPECT_EQ(last.message(), "training diverged: the loss is not a finite number");
+    EXPECT_NE(last.detail().find(", after step " + std::to_string(updates) + "."), std::string::npos) << last.detail();
+}
+
 TEST(MlpBadInput, PackingStopsWhenAsked) {
     const SampleTable table = linear_table(50);
     const auto training = family_named("mlp").train({"m", "{}", {"y"}, table.descriptions()});
