@@ -202,7 +202,8 @@ bool CopyQueues::has_passed(CopyDirection direction, std::uint64_t complete) con
 }
 
 bool CopyQueues::is_complete(CopyDirection direction, std::uint32_t count) const noexcept {
-    return count == 0 || has_passed(direction, (executions_ - 1) * lane(direction).tasks.size() + count);
+    return count == 0 || executions_ == 0 ||
+           has_passed(direction, (executions_ - 1) * lane(direction).tasks.size() + count);
 }
 
 bool CopyQueues::is_previous_complete(CopyDirection direction, std::uint32_t count) const noexcept {

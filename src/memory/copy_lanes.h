@@ -82,8 +82,8 @@ class CopyQueues {
     // The first `count` ops of this execution are complete.
     void complete_ops(std::uint32_t count) noexcept;
 
-    // Whether the first `count` copies of this execution are complete; of the previous one. There is no previous one of
-    // the first.
+    // Whether the first `count` copies of this execution are complete; of the previous one. An execution that has never
+    // begun has nothing to wait for.
     bool is_complete(CopyDirection direction, std::uint32_t count) const noexcept;
     bool is_previous_complete(CopyDirection direction, std::uint32_t count) const noexcept;
     // Wait for the same. kStopped when `stop` was set meanwhile (noticed within 5 ms); throw the error of the queue's

@@ -112,8 +112,8 @@ void PlanExecutor::compile(const LoweredProgram& program, const HostCopies& copi
         if (action.kind == ActionKind::kRun) {
             for (const std::int32_t place : action.opens)
                 move_to(place);
-            Step step{action.subject, ran[at(action.subject)], false, moves_.size(), counts(action.waits),
-                      counts(action.previous_waits)};
+            Step step{action.subject, ran[at(action.subject)], false,
+                      moves_.size(),  counts(action.waits),    counts(action.previous_waits)};
             ran[at(action.subject)] = true;
             steps_.push_back(step);
             continue;
@@ -128,8 +128,8 @@ void PlanExecutor::compile(const LoweredProgram& program, const HostCopies& copi
         const std::size_t direction =
             static_cast<std::size_t>(action.kind == ActionKind::kCopyOut ? CopyDirection::kOut : CopyDirection::kIn);
         const CopyTask task{parts_.address(plan_, place.offset), host_offset,
-                            aligned_size(program.tensors[at(place.tensor)].bytes, kCopyAlignment),
-                            counts(action.waits), counts(action.previous_waits)};
+                            aligned_size(program.tensors[at(place.tensor)].bytes, kCopyAlignment), counts(action.waits),
+                            counts(action.previous_waits)};
         awaited.insert(task.after[queue_of(ActionKind::kRun)]);
         tasks[direction].push_back(task);
         copies_[direction].push_back({place.offset});
@@ -191,8 +191,7 @@ LaunchStatus PlanExecutor::run(Stream& stream, const LaunchContext& context) {
     }
     stream.synchronize();
     queues_->complete_ops(static_cast<std::uint32_t>(steps_.size()));
-    const auto copies_in =
-        static_cast<std::uint32_t>(copies_[static_cast<std::size_t>(CopyDirection::kIn)].size());
+    const auto copies_in = static_cast<std::uint32_t>(copies_[static_cast<std::size_t>(CopyDirection::kIn)].size());
     if (!queues_->is_complete(CopyDirection::kIn, copies_in) &&
         timed(stall_seconds_, [&] { return queues_->wait(CopyDirection::kIn, copies_in, context.stop); }) ==
             LaunchStatus::kStopped)

@@ -84,8 +84,8 @@ class PlanExecutor {
     };
     struct Step {
         std::int32_t op = 0;
-        bool is_repeated = false;  // a recomputation
-        bool is_awaited = false;   // a copy waits for it
+        bool is_repeated = false;   // a recomputation
+        bool is_awaited = false;    // a copy waits for it
         std::size_t moves_end = 0;  // its moves follow those of the step before
         QueueCounts after{};
         QueueCounts after_previous{};
