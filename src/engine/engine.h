@@ -64,6 +64,7 @@ class Engine {
     std::unique_ptr<Device> device_;
     HostBudget host_;
     TensorPool pool_;
+    JobMemory jobs_;
     Arbiter arbiter_;
     InferenceCache models_;
     const Resources resources_;

@@ -35,7 +35,7 @@ constexpr std::array<std::string_view, 6> kTensorColumns = {
     "tensor",   // text
     "kind",     // text: variable, input, result, scratch, constant
     "bytes",    // bigint
-    "offset",   // bigint, within the job's extent
+    "offset",   // bigint, within the job's extent; NULL for variables in the spill file
 };
 constexpr std::array<std::string_view, 12> kProgressColumns = {
     "session",          // bigint
@@ -185,7 +185,7 @@ MonitorView Monitor::tensors() const {
     for (const auto& session : sessions_.sessions())
         for (TensorRow& row : session->tensors())
             view.rows.push_back({std::move(row.job), text_or_null(std::move(row.program)), std::move(row.tensor),
-                                 std::move(row.kind), number(row.bytes), number(row.offset)});
+                                 std::move(row.kind), number(row.bytes), row.offset ? number(*row.offset) : Cell()});
     return view;
 }
 

@@ -7,12 +7,14 @@
 #include "memory/tensor_pool.h"
 #include "runtime/arbiter.h"
 #include "runtime/inference.h"
+#include "runtime/job_memory.h"
 
 namespace tensile {
 
 struct Resources {
     Device& device;
     TensorPool& pool;
+    JobMemory& jobs;
     HostBudget& host;
     Arbiter& arbiter;
     InferenceCache& models;

@@ -41,9 +41,7 @@ class PublishedRunner {
 };
 
 // Copies the job's weights to where the stored model wants them.
-void copy_weights(Device& device, const Job& job, const JobRunner& runner, const Predictor& layout,
-                  std::span<std::byte> weights) {
-    const std::unique_ptr<Stream> stream = device.create_stream(StreamClass::kCopyOut, StreamPriority::kTraining);
+void copy_weights(const Job& job, JobRunner& runner, const Predictor& layout, std::span<std::byte> weights) {
     for (std::size_t i = 0; i < layout.variables().size(); ++i) {
         const Variable& wanted = layout.variables()[i];
         std::size_t found = 0;
@@ -51,13 +49,11 @@ void copy_weights(Device& device, const Job& job, const JobRunner& runner, const
             ++found;
         if (found == job.variables.size() || job.variables[found].type != wanted.type)
             throw InternalError("trained job has no weight \"" + wanted.name + "\" of the stored model's type");
-        const TensorView source = runner.variable(static_cast<int>(found));
         const std::uint64_t offset = layout.weight_offsets()[i];
         if (offset + wanted.type.bytes() > weights.size())
             throw InternalError("weight \"" + wanted.name + "\" lies outside the stored weights");
-        stream->copy(weights.data() + offset, source.as<std::byte>(), wanted.type.bytes());
+        runner.read_variable(static_cast<int>(found), weights.subspan(offset, wanted.type.bytes()));
     }
-    stream->synchronize();
 }
 
 }  // namespace
@@ -94,7 +90,7 @@ void TrainingWork::run() {
     JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name);
     reporter.enter("queued");
     const PoolOwner owner{status_.id(), status_.identity().backend_pid, "train", declaration_.model_name};
-    runner.admit(resources_.pool, owner, queue_timeout(queue_timeout_ms_), &status_.stop());
+    runner.admit(resources_.jobs, owner, queue_timeout(queue_timeout_ms_), &status_.stop());
     const PublishedRunner published(status_, runner);
     reporter.enter("training");
     runner.run(&status_.stop(), [&reporter] { reporter.after_step(); });
@@ -102,7 +98,7 @@ void TrainingWork::run() {
     reply(runner, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
 }
 
-void TrainingWork::reply(const JobRunner& runner, double seconds) {
+void TrainingWork::reply(JobRunner& runner, double seconds) {
     const std::string manifest = training_->manifest();
     // Made ready to predict once before anybody stores it; this also tells where each weight belongs.
     const std::unique_ptr<Predictor> layout = predictor_from(manifest);
@@ -111,7 +107,7 @@ void TrainingWork::reply(const JobRunner& runner, double seconds) {
     const std::span<std::byte> content = segment.segment.bytes();
     std::memcpy(content.data(), manifest.data(), manifest.size());
     const std::span<std::byte> weights = content.subspan(manifest.size());
-    copy_weights(resources_.device, training_->job(), runner, *layout, weights);
+    copy_weights(training_->job(), runner, *layout, weights);
     const ModelKey key = hash_model(content.first(manifest.size()), weights);
 
     const RowCounts counts = training_->row_counts();

@@ -24,7 +24,7 @@ class TrainingWork final : public RowWork {
     void run() override;
 
   private:
-    void reply(const JobRunner& runner, double seconds);
+    void reply(JobRunner& runner, double seconds);
 
     const Resources& resources_;
     SessionStatus& status_;
