@@ -10,8 +10,10 @@ namespace tensile {
 namespace {
 
 constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
-// Greedy placement looks at all blocks that overlap in time: affordable up to so many.
+// Greedy placement looks at all blocks that overlap in time: affordable up to so many, and to so many within a limit,
+// which is asked for while other plans are still possible.
 constexpr std::size_t kGreedyBlocks = 6000;
+constexpr std::size_t kGreedyBlocksWithinLimit = 1200;
 
 struct Block {
     std::int32_t first;
@@ -321,7 +323,8 @@ class Search {
 
     OffsetAssignment run() {
         sweep_all();
-        if (!is_done() && blocks_.size() <= kGreedyBlocks) greedy_all();
+        if (!is_done() && blocks_.size() <= (rules_.limit == kNowhere ? kGreedyBlocks : kGreedyBlocksWithinLimit))
+            greedy_all();
         return std::move(best_);
     }
 
