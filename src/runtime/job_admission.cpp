@@ -96,9 +96,12 @@ void JobAdmission::measure_link() {
     memory_.link.measure(*memory_.spill.create(Link::kProbeBytes));
 }
 
-JobGrant JobAdmission::admit(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout) {
-    if (try_now(in_place)) return std::move(grant_);
+std::optional<JobGrant> JobAdmission::admit_in_place(const JobLayout& in_place) {
+    if (!try_now(in_place)) return std::nullopt;
+    return std::move(grant_);
+}
 
+JobGrant JobAdmission::admit_moving(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout) {
     std::uint64_t least = whole_bytes(in_place);
     std::optional<JobQuestion> question;
     if (memory_.spill.limit() > 0) {

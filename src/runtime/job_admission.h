@@ -5,6 +5,7 @@
 // block each other: what cannot be had at once is asked for as one extent, state and step region together, which is cut
 // when it comes. In this order:
 // 1. in place, with the step region that is there if it is large enough, otherwise with an own one;
+// then, with programs lowered again into shorter ops between which tensors can move:
 // 2. moving tensors, with the bytes that are free now;
 // 3. in line for the least that the job can run with, which grows to what is free when its turn comes.
 // A pool that is smaller than the least as a whole is an error that says what is needed. Knows no sessions.
@@ -40,8 +41,11 @@ class JobAdmission {
                  std::span<const Variable> variables, StepRegion::User& user, const PoolOwner& owner,
                  const StopFlag* stop);
 
-    // Errors of TensorPool::acquire and SpillSpace::create; 57014 when `stop` was set.
-    JobGrant admit(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout);
+    // The first try. Nothing when it does not succeed.
+    std::optional<JobGrant> admit_in_place(const JobLayout& in_place);
+    // The others; `in_place` is the layout of the shorter ops. Errors of TensorPool::acquire and SpillSpace::create;
+    // 57014 when `stop` was set.
+    JobGrant admit_moving(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout);
 
   private:
     // The bytes of the pool for a layout as one extent.

@@ -68,6 +68,7 @@ struct JobRunner::State final : StepRegion::User {
     }
 
     void add_program(const Program& program);
+    void split_chains();
     void make_instances(JobMemory& memory);
     void initialize_variables(const StopFlag* stop);
     std::byte* enter_region(const StopFlag* stop);
@@ -104,6 +105,14 @@ void JobRunner::State::add_program(const Program& program) {
     added.planned = prepare_program(device, program, {});
     grains.push_back(feeding_grain(program));
     programs.push_back(std::move(added));
+}
+
+// Lowers the programs again, into shorter ops that give the same bits.
+void JobRunner::State::split_chains() {
+    constexpr LoweringOptions kShortOps{.batch_invariant = false, .split_chains = true};
+    for (JobProgram& program : programs)
+        program.planned = prepare_program(device, program.planned->program, kShortOps);
+    in_place = lay_out_in_place(programs, job.variables);
 }
 
 void JobRunner::State::make_instances(JobMemory& shared) {
@@ -201,7 +210,12 @@ void JobRunner::admit(JobMemory& memory, const PoolOwner& owner, std::optional<s
     state.memory = &memory;
     JobAdmission admission(state.device, state.arbiter, memory, state.programs, state.job.variables, state, owner,
                            stop);
-    state.grant = admission.admit(state.in_place, timeout);
+    if (std::optional<JobGrant> grant = admission.admit_in_place(state.in_place)) {
+        state.grant = *std::move(grant);
+    } else {
+        state.split_chains();
+        state.grant = admission.admit_moving(state.in_place, timeout);
+    }
     {
         const Arbiter::Turn turn = state.arbiter.take_turn(stop);
         state.enter_region(stop);
