@@ -155,7 +155,7 @@ TEST(HangUp, DuringTrainingFreesEverything) {
 }
 
 TEST(HangUp, WhileQueuedLeavesTheQueue) {
-    // A pool with room for one of two jobs: the first one's need, measured, and a half.
+    // A pool with room for one of two jobs: the first one's need, measured.
     std::uint64_t need = 0;
     {
         TestEngine probe;
