@@ -477,32 +477,33 @@ class Proof {
             std::size_t last = 0;
             bool used = false;
         };
-        const std::size_t end = plan_.actions.size();
+        // Moment 0 is before the first action, moment i + 1 is action i.
+        const std::size_t end = plan_.actions.size() + 1;
         std::vector<Span> spans(plan_.places.size());
         std::vector<std::int32_t> latest(program_.tensors.size(), kNone);
-        const auto use = [&](std::int32_t place, std::size_t action) {
+        const auto use = [&](std::int32_t place, std::size_t moment) {
             if (place == kNone) return;
             Span& span = spans[at(place)];
-            if (!span.used) span = {action, action, true};
-            span.last = action;
+            if (!span.used) span = {moment, moment, true};
+            span.last = moment;
         };
         for (const std::int32_t place : plan_.initial_places) {
             latest[at(plan_.places[at(place)].tensor)] = place;
             use(place, 0);
         }
-        for (std::size_t i = 0; i < end; ++i) {
+        for (std::size_t i = 0; i < plan_.actions.size(); ++i) {
             const Action& action = plan_.actions[i];
             if (action.kind != ActionKind::kRun) {
                 latest[at(plan_.places[at(action.subject)].tensor)] = action.subject;
-                use(action.subject, i);
+                use(action.subject, i + 1);
                 continue;
             }
             for (const std::int32_t place : action.opens)
                 latest[at(plan_.places[at(place)].tensor)] = place;
             for (const std::int32_t tensor : program_.ops[at(action.subject)].reads)
-                use(latest[at(tensor)], i);
+                use(latest[at(tensor)], i + 1);
             for (const std::int32_t tensor : program_.ops[at(action.subject)].writes)
-                use(latest[at(tensor)], i);
+                use(latest[at(tensor)], i + 1);
         }
         for (std::size_t tensor = 0; tensor < latest.size(); ++tensor)
             if (program_.tensors[tensor].is_output || home(tensor) == Home::kResident) use(latest[tensor], end);

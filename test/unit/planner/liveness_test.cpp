@@ -44,18 +44,18 @@ TEST(LiveRanges, ReadingWhatNobodyWroteIsADefect) {
 TEST(PlanInPlace, TextIsStable) {
     const LoweredProgram program = small_program();
     EXPECT_EQ(plan_in_place(program).to_string(program),
-              "plan small: extent 576, peak 576, minimum 576\n"
-              "tensor 0 x: input, 100 bytes at 0\n"
+              "plan small: extent 576, state 0, peak 576, minimum 576\n"
+              "tensor 0 x: input, 100 bytes\n"
               "tensor 1 w: variable, 1000 bytes\n"
-              "tensor 2 a: result, 200 bytes at 320\n"
-              "tensor 3 f.scratch: scratch, 64 bytes at 128\n"
-              "tensor 4 b: result, 300 bytes at 0, output\n"
+              "tensor 2 a: result, 200 bytes\n"
+              "tensor 3 f.scratch: scratch, 64 bytes\n"
+              "tensor 4 b: result, 300 bytes, output\n"
               "tensor 5 c: constant, 8 bytes\n"
-              "tensor 6 d: result, 100 bytes at 320\n"
+              "tensor 6 d: result, 100 bytes\n"
               "open x at 0\n"
-              "0: run f -> a at 0, f.scratch at 0\n"
+              "0: run f -> a at 320, f.scratch at 128\n"
               "1: run g -> b at 0\n"
-              "2: run h -> d at 0\n"
+              "2: run h -> d at 320\n"
               "3: run update\n");
 }
 
