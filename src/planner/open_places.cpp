@@ -99,6 +99,8 @@ void OpenPlaces::end() {
 
 void OpenPlaces::open(std::int32_t index) {
     const Place& place = plan_->places[at(index)];
+    if (use_count_[at(index)] == 0 && !stays_[at(index)])
+        return;  // an input that nothing reads: over once it is written
     if (is_open_[at(index)]) throw InternalError("place " + std::to_string(index) + " is opened while it is in use");
     is_open_[at(index)] = true;
     is_over_[at(index)] = false;

@@ -1,5 +1,6 @@
 // Branch and bound over what happens to each tensor over its widest gap.
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "planner/baselines/draft.h"
@@ -22,7 +23,7 @@ class Search {
         for (const Draft::Gap& gap : widest)
             if (gap.tensor >= 0 && gap.after < start_.end()) gaps_.push_back(gap);
         if (gaps_.size() > static_cast<std::size_t>(max_gaps))
-            throw InternalError("too many gaps for an exhaustive search");
+            throw InternalError(std::to_string(gaps_.size()) + " gaps are too many for an exhaustive search");
         // Later uses first: a recomputation then shifts no gap that is still to be decided.
         std::sort(gaps_.begin(), gaps_.end(), [](const Draft::Gap& a, const Draft::Gap& b) {
             return a.after != b.after ? a.after > b.after : a.tensor < b.tensor;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <string>
 
@@ -170,7 +171,7 @@ TEST(Baselines, VdnnMovesActivationsOnly) {
 
 TEST(Baselines, NothingBeatsTheOptimumOfSmallPrograms) {
     for (const double ratio : {2.0, 0.5, 0.1}) {
-        const Workload work = chain(5, ratio);
+        const Workload work = chain(4, ratio);
         const auto ample = plan_liveness_only(work.request(), kAmple);
         const std::uint64_t budget = ample->extent_bytes * 7 / 10;
         const auto optimum = plan_optimum(work.request(), budget);
