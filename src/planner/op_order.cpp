@@ -2,6 +2,7 @@
 #include "planner/op_order.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace tensile {
@@ -26,6 +27,11 @@ class ReleasingOrder {
     }
 
   private:
+    struct Ready {
+        double allocated_per_freed;
+        std::int32_t op;
+    };
+
     static std::size_t at(std::int32_t index) { return static_cast<std::size_t>(index); }
 
     void depend(std::int32_t later, std::int32_t earlier) {
@@ -58,45 +64,49 @@ class ReleasingOrder {
         }
     }
 
-    // A loop, not a recursion: a chain of releasing ops may be long.
+    // The op, and then all that it makes ready and that release memory: those first that allocate least for what they
+    // free.
     void run(std::int32_t first) {
-        std::vector<std::int32_t> ready = {first};
+        std::vector<Ready> ready = {{0, first}};
         while (!ready.empty()) {
-            const std::int32_t op = ready.back();
-            ready.pop_back();
-            if (is_done_[at(op)]) continue;
+            const auto next = std::min_element(ready.begin(), ready.end(), [](const Ready& a, const Ready& b) {
+                return a.allocated_per_freed != b.allocated_per_freed ? a.allocated_per_freed < b.allocated_per_freed
+                                                                      : a.op < b.op;
+            });
+            const std::int32_t op = next->op;
+            ready.erase(next);
             is_done_[at(op)] = true;
             order_.push_back(op);
             for (const std::int32_t tensor : program_.ops[at(op)].reads)
                 --uses_left_[at(tensor)];
             for (const std::int32_t tensor : program_.ops[at(op)].writes)
                 --uses_left_[at(tensor)];
-            const std::vector<std::int32_t>& next = successors_[at(op)];
-            for (const std::int32_t later : next)
-                --missing_[at(later)];
-            for (auto later = next.rbegin(); later != next.rend(); ++later)
-                if (missing_[at(*later)] == 0 && releases(*later)) ready.push_back(*later);
+            for (const std::int32_t later : successors_[at(op)]) {
+                if (--missing_[at(later)] > 0) continue;
+                const double ratio = allocated_per_freed(later);
+                if (ratio <= 1) ready.push_back({ratio, later});
+            }
         }
     }
 
-    bool releases(std::int32_t op) const {
+    double allocated_per_freed(std::int32_t op) const {
         const LoweredOp& current = program_.ops[at(op)];
-        std::uint64_t freed = 0;
-        std::uint64_t allocated = 0;
+        double freed = 0;
+        double allocated = 0;
         for (const std::int32_t tensor : current.reads) {
             const LoweredTensor& described = program_.tensors[at(tensor)];
             const bool transient = described.kind == LoweredKind::kInput || described.kind == LoweredKind::kResult;
             const bool updates =
                 std::find(current.writes.begin(), current.writes.end(), tensor) != current.writes.end();
             if (transient && !described.is_output && uses_left_[at(tensor)] == (updates ? 2 : 1))
-                freed += described.bytes;
+                freed += static_cast<double>(described.bytes);
         }
         for (const std::int32_t tensor : current.writes) {
             const bool updates = std::find(current.reads.begin(), current.reads.end(), tensor) != current.reads.end();
             if (program_.tensors[at(tensor)].kind == LoweredKind::kResult && !updates)
-                allocated += program_.tensors[at(tensor)].bytes;
+                allocated += static_cast<double>(program_.tensors[at(tensor)].bytes);
         }
-        return freed > 0 && freed >= allocated;
+        return freed > 0 ? allocated / freed : std::numeric_limits<double>::infinity();
     }
 
     const LoweredProgram& program_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -54,16 +55,12 @@ class Planner {
             if (task.homes[i].home == Home::kResident) own_state_ += aligned_size(task.program->tensors[i].bytes);
     }
 
-    std::uint64_t least() const { return smallest_limit(*accesses_) - own_state_ + task_.state_bytes; }
+    std::uint64_t least() const { return smallest_limit(*accesses_) + foreign_bytes(); }
 
     std::optional<PlannedTime> plan(std::uint64_t budget) {
         if (budget < least()) return std::nullopt;
-        const std::uint64_t foreign = task_.state_bytes - own_state_;
-        const std::uint64_t available = budget - foreign;
-        if (peak(*accesses_) > available) {
-            AccessSequence releasing(*task_.program, releasing_order(*task_.program), task_.op_seconds, task_.homes);
-            if (peak(releasing) < peak(*accesses_)) accesses_.emplace(std::move(releasing));
-        }
+        const std::uint64_t available = available_of(budget);
+        choose_order(available);
         std::optional<PlannedTime> result;
         if (peak(*accesses_) <= available) result = place(in_place(), budget);
         if (!result) result = plan_with_movement(available, budget);
@@ -71,7 +68,32 @@ class Planner {
         return result;
     }
 
+    double expected(std::uint64_t budget) {
+        double best = std::numeric_limits<double>::infinity();
+        if (budget < least()) return best;
+        const std::uint64_t available = available_of(budget);
+        choose_order(available);
+        if (peak(*accesses_) <= available) return steady_seconds(*accesses_, in_place(), task_.link);
+        for (const Weights& weights : {kPortfolio[1], kPortfolio[5]})
+            if (const auto rehearsal = rehearse_within(part_of(available, kTightness[1]), kUnlimited, weights))
+                best = std::min(best, steady_seconds(*accesses_, rehearsal->schedule, task_.link));
+        // Where ops must have the extent to themselves, time is long but finite.
+        return std::min(best, kHopeless * accesses_->begin_of(accesses_->end()));
+    }
+
   private:
+    static constexpr double kHopeless = 1e6;
+
+    // State of the job's other programs, and what is lost below the first place that is aligned for copies.
+    std::uint64_t foreign_bytes() const { return aligned_size(task_.state_bytes, kCopyAlignment) - own_state_; }
+    std::uint64_t available_of(std::uint64_t budget) const { return budget - foreign_bytes(); }
+
+    void choose_order(std::uint64_t available) {
+        if (peak(*accesses_) <= available) return;
+        AccessSequence releasing(*task_.program, releasing_order(*task_.program), task_.op_seconds, task_.homes);
+        if (peak(releasing) < peak(*accesses_)) accesses_.emplace(std::move(releasing));
+    }
+
     static std::uint64_t peak(const AccessSequence& accesses) {
         const std::vector<std::uint64_t> live = accesses.live_bytes();
         return *std::max_element(live.begin(), live.end());
@@ -143,6 +165,10 @@ class Planner {
 
 std::optional<PlannedTime> plan_within(const PlanTask& task, std::uint64_t budget) {
     return Planner(task).plan(budget);
+}
+
+double expected_seconds(const PlanTask& task, std::uint64_t budget) {
+    return Planner(task).expected(budget);
 }
 
 std::uint64_t least_bytes(const PlanTask& task) {

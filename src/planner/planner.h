@@ -30,6 +30,10 @@ struct PlannedTime {
 // Within at most `budget` bytes, state included; nothing when that is less than least_bytes().
 std::optional<PlannedTime> plan_within(const PlanTask& task, std::uint64_t budget);
 
+// About what plan_within() will reach, by a few rehearsals without placement: to compare homes. Infinity when there is
+// no plan.
+double expected_seconds(const PlanTask& task, std::uint64_t budget);
+
 // The smallest extent for which plan_within() finds a plan. Stated in every plan as its minimum.
 std::uint64_t least_bytes(const PlanTask& task);
 
