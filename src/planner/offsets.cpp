@@ -179,6 +179,9 @@ class Sweep {
                       order_.begin() + static_cast<std::ptrdiff_t>(group_end), [&](std::uint32_t a, std::uint32_t b) {
                           if (blocks_[a].length() != blocks_[b].length())
                               return blocks_[a].length() > blocks_[b].length();
+                          // Sizes are multiples of the alignment: no gaps in this order.
+                          if (blocks_[a].alignment != blocks_[b].alignment)
+                              return blocks_[a].alignment > blocks_[b].alignment;
                           return blocks_[a].bytes != blocks_[b].bytes ? blocks_[a].bytes > blocks_[b].bytes : a < b;
                       });
             for (; group < group_end; ++group) {
