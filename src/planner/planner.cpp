@@ -84,7 +84,7 @@ class Planner {
   private:
     static constexpr double kHopeless = 1e6;
     static constexpr double kHardlySlower = 1.02;
-    static constexpr std::size_t kFinalists = 3;
+    static constexpr std::size_t kFinalists = 2;
 
     struct Contest {
         double seconds;
@@ -161,13 +161,13 @@ class Planner {
                 std::stable_sort(contests.begin(), contests.end(),
                                  [](const Contest& a, const Contest& b) { return a.seconds < b.seconds; });
                 // A schedule that is hardly slower is better than a tighter limit.
-                for (const Contest& contest : contests) {
-                    if (contest.seconds > kHardlySlower * contests.front().seconds) break;
-                    if (auto result = place(contest.schedule, budget)) return result;
-                }
                 contenders.clear();
-                for (const Contest& contest : contests)
-                    if (contenders.size() < kFinalists) contenders.push_back(contest.weights);
+                for (const Contest& contest : contests) {
+                    if (contest.seconds > kHardlySlower * contests.front().seconds || contenders.size() == kFinalists)
+                        break;
+                    if (auto result = place(contest.schedule, budget)) return result;
+                    contenders.push_back(contest.weights);
+                }
             }
         RehearsalRules alone;
         alone.limit_bytes = available;
