@@ -23,6 +23,8 @@ constexpr int kAwaySteps = 8;
 // A job that is so little slower with all variables resident keeps them.
 constexpr double kGoodEnough = 1.005;
 
+constexpr std::uint64_t kLittleState = 20;  // one such part of the budget
+
 // Homes of the job's variables, packed from the beginning of the extent.
 struct State {
     std::vector<TensorHome> homes;  // by variable
@@ -172,12 +174,16 @@ class JobPlanner {
         int best = 0;
         double best_seconds = expected_at(0, budget);
         if (best_seconds <= kGoodEnough * compute) return 0;
-        for (const int step : {kAwaySteps, kAwaySteps / 2})
+        // Little state can give little relief.
+        const bool is_possible = best_seconds < std::numeric_limits<double>::infinity();
+        const std::uint64_t state_bytes = pack(std::vector<bool>(request_.variable_bytes.size())).bytes;
+        if (is_possible && state_bytes < budget / kLittleState) return 0;
+        for (const int step : {kAwaySteps / 2, kAwaySteps})
             keep_better(step, budget, best, best_seconds);
+        if (best == 0) return best;
         const int middle = best;
-        for (const int distance : {-2, 2, -1, 1})
-            if (middle + distance > 0 && middle + distance < kAwaySteps)
-                keep_better(middle + distance, budget, best, best_seconds);
+        for (const int distance : {-2, 2})
+            if (middle + distance < kAwaySteps) keep_better(middle + distance, budget, best, best_seconds);
         return best;
     }
 

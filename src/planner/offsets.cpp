@@ -10,8 +10,10 @@ namespace tensile {
 namespace {
 
 constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
-// Greedy placement looks at all blocks that overlap in time: affordable up to so many.
+// Greedy placement looks at all blocks that overlap in time: affordable up to so many, and to so many within a limit,
+// which is asked for while other plans are still possible.
 constexpr std::size_t kGreedyBlocks = 6000;
+constexpr std::size_t kGreedyBlocksWithinLimit = 1200;
 
 struct Block {
     std::int32_t first;
@@ -321,7 +323,8 @@ class Search {
 
     OffsetAssignment run() {
         sweep_all();
-        if (!is_done() && blocks_.size() <= kGreedyBlocks) greedy_all();
+        if (!is_done() && blocks_.size() <= (rules_.limit == kNowhere ? kGreedyBlocks : kGreedyBlocksWithinLimit))
+            greedy_all();
         return std::move(best_);
     }
 
@@ -349,7 +352,9 @@ class Search {
         std::vector<std::uint64_t> tops;
         if (rules_.limit != kNowhere) tops.push_back(rules_.limit);
         for (const double slack : {1.0, 1.01, 1.03})
-            tops.push_back(round_up(static_cast<std::uint64_t>(static_cast<double>(floor_) * slack), rules_.alignment));
+            if (rules_.limit == kNowhere)
+                tops.push_back(
+                    round_up(static_cast<std::uint64_t>(static_cast<double>(floor_) * slack), rules_.alignment));
         for (const bool backwards : {false, true})
             sweep({Fit::kLowest, backwards, 0, rules_.limit});
         for (const std::uint64_t top : tops)

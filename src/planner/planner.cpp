@@ -62,7 +62,7 @@ class Planner {
         const std::uint64_t available = available_of(budget);
         choose_order(available);
         std::optional<PlannedTime> result;
-        if (peak(*accesses_) <= available) result = place(in_place(), budget);
+        if (peak(*accesses_) <= available) result = place_in_place(budget);
         if (!result) result = plan_with_movement(available, budget);
         result->plan.minimum_bytes = std::min(least(), result->plan.extent_bytes);
         return result;
@@ -74,7 +74,7 @@ class Planner {
         const std::uint64_t available = available_of(budget);
         choose_order(available);
         if (peak(*accesses_) <= available) return steady_seconds(*accesses_, in_place(), task_.link);
-        for (const Weights& weights : {kPortfolio[1], kPortfolio[5]})
+        for (const Weights& weights : {kPortfolio[1]})
             if (const auto rehearsal = rehearse_within(part_of(available, kTightness[1]), kUnlimited, weights))
                 best = std::min(best, steady_seconds(*accesses_, rehearsal->schedule, task_.link));
         // Where ops must have the extent to themselves, time is long but finite.
@@ -83,6 +83,14 @@ class Planner {
 
   private:
     static constexpr double kHopeless = 1e6;
+    static constexpr double kHardlySlower = 1.02;
+    static constexpr std::size_t kFinalists = 2;
+
+    struct Contest {
+        double seconds;
+        Weights weights;
+        Schedule schedule;
+    };
 
     // State of the job's other programs, and what is lost below the first place that is aligned for copies.
     std::uint64_t foreign_bytes() const { return aligned_size(task_.state_bytes, kCopyAlignment) - own_state_; }
@@ -103,6 +111,14 @@ class Planner {
         RehearsalRules rules;
         rules.recomputes = false;
         return rehearse(*accesses_, task_.link, rules)->schedule;
+    }
+
+    // Not to move is worth a longer search.
+    std::optional<PlannedTime> place_in_place(std::uint64_t budget) const {
+        const Schedule schedule = in_place();
+        auto result = place(schedule, budget);
+        if (!result) result = place(schedule, kUnlimited);
+        return result && result->plan.extent_bytes <= budget ? std::move(result) : std::nullopt;
     }
 
     std::optional<PlannedTime> place(const Schedule& schedule, std::uint64_t budget) const {
@@ -127,24 +143,30 @@ class Planner {
         return rehearsal;
     }
 
-    // All rehearsals at the widest limit for which placement succeeds.
+    // The best rehearsal at the widest limit for which placement succeeds. Once placement has failed, only those
+    // compete that were best until then.
     std::optional<PlannedTime> plan_with_movement(std::uint64_t available, std::uint64_t budget) const {
+        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.end());
         for (const bool exclusive : {false, true})
             for (const double tightness : kTightness) {
                 if (exclusive && tightness == 1.0) continue;
                 const std::uint64_t limit = part_of(available, tightness);
-                std::vector<std::pair<double, Schedule>> schedules;
-                for (const Weights& weights : kPortfolio)
+                std::vector<Contest> contests;
+                for (const Weights& weights : contenders)
                     if (auto rehearsal = rehearse_within(limit, exclusive ? available : kUnlimited, weights)) {
                         const double seconds = steady_seconds(*accesses_, rehearsal->schedule, task_.link);
-                        schedules.emplace_back(seconds, std::move(rehearsal->schedule));
+                        contests.push_back({seconds, weights, std::move(rehearsal->schedule)});
                     }
-                std::stable_sort(schedules.begin(), schedules.end(),
-                                 [](const auto& a, const auto& b) { return a.first < b.first; });
+                if (contests.empty()) continue;
+                std::stable_sort(contests.begin(), contests.end(),
+                                 [](const Contest& a, const Contest& b) { return a.seconds < b.seconds; });
                 // A schedule that is hardly slower is better than a tighter limit.
-                for (const auto& [seconds, schedule] : schedules) {
-                    if (seconds > 1.02 * schedules.front().first) break;
-                    if (auto result = place(schedule, budget)) return result;
+                contenders.clear();
+                for (const Contest& contest : contests) {
+                    if (contest.seconds > kHardlySlower * contests.front().seconds || contenders.size() == kFinalists)
+                        break;
+                    if (auto result = place(contest.schedule, budget)) return result;
+                    contenders.push_back(contest.weights);
                 }
             }
         RehearsalRules alone;

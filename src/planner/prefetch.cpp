@@ -2,7 +2,11 @@
 #include "planner/prefetch.h"
 
 #include <algorithm>
+#include <limits>
+#include <span>
 #include <vector>
+
+#include "planner/memory_profile.h"
 
 namespace tensile {
 
@@ -14,6 +18,7 @@ std::size_t at(std::int32_t index) {
 
 // A copy begins so much earlier than it must, in its own durations: the link is never as exact as its model.
 constexpr double kMargin = 0.25;
+constexpr std::int64_t kFull = std::numeric_limits<std::int64_t>::max() / 4;
 
 }  // namespace
 
@@ -33,20 +38,24 @@ void hoist_copies_in(const AccessSequence& accesses, const LinkModel& link, std:
     const auto bytes_of = [&](std::int32_t tensor) {
         return aligned_size(program.tensors[at(tensor)].bytes, copied[at(tensor)] ? kCopyAlignment : kTensorAlignment);
     };
-    std::vector<std::uint64_t> live(at(end) + 3);  // entry position + 1
+    std::vector<std::int64_t> live(at(end) + 3);  // entry position + 1
     std::vector<std::int32_t> earliest(schedule.stays.size());
     std::vector<std::int32_t> free_from(program.tensors.size());  // by tensor: behind its latest stay
     std::vector<std::int32_t> copies;
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(schedule.stays.size()); ++i) {
         const Stay& stay = schedule.stays[at(i)];
-        live[at(stay.first + 1)] += bytes_of(stay.tensor);
-        live[at(stay.last + 2)] -= bytes_of(stay.tensor);
+        live[at(stay.first + 1)] += static_cast<std::int64_t>(bytes_of(stay.tensor));
+        live[at(stay.last + 2)] -= static_cast<std::int64_t>(bytes_of(stay.tensor));
         earliest[at(i)] = free_from[at(stay.tensor)];
         free_from[at(stay.tensor)] = stay.last + 1;
         if (stay.copied_in && (stay.first == end || !rehearsal.is_exclusive[at(stay.first)])) copies.push_back(i);
     }
     for (std::size_t i = 1; i < live.size(); ++i)
         live[i] += live[i - 1];
+    // Nothing else may be there beside an op that has the extent to itself.
+    for (std::size_t position = 0; position < rehearsal.is_exclusive.size(); ++position)
+        if (rehearsal.is_exclusive[position]) live[position + 1] = kFull;
+    MemoryProfile profile{std::span(live).subspan(1)};
 
     std::stable_sort(copies.begin(), copies.end(), [&](std::int32_t a, std::int32_t b) {
         return schedule.stays[at(a)].first > schedule.stays[at(b)].first;
@@ -55,15 +64,16 @@ void hoist_copies_in(const AccessSequence& accesses, const LinkModel& link, std:
     for (const std::int32_t index : copies) {
         Stay& stay = schedule.stays[at(index)];
         const double seconds = link.in_seconds(program.tensors[at(stay.tensor)].bytes);
-        const std::uint64_t bytes = bytes_of(stay.tensor);
+        const auto bytes = static_cast<std::int64_t>(bytes_of(stay.tensor));
         link_is_needed = std::min(link_is_needed, begins[at(stay.first)]) - seconds;
         const double wanted = link_is_needed - kMargin * seconds;
-        std::int32_t first = stay.first;
-        while (first > earliest[at(index)] && begins[at(first)] > wanted && !rehearsal.is_exclusive[at(first - 1)] &&
-               live[at(first)] + bytes <= limit) {
-            live[at(first)] += bytes;
-            --first;
-        }
+        // The last position that begins no later than that.
+        const auto begin = std::upper_bound(begins.begin(), begins.begin() + stay.first + 1, wanted);
+        const auto latest = static_cast<std::int32_t>(begin - begins.begin()) - 1;
+        const std::int32_t lowest = std::min(stay.first, std::max({latest, earliest[at(index)], 0}));
+        const std::int32_t first =
+            profile.last_above(lowest, stay.first - 1, static_cast<std::int64_t>(limit) - bytes) + 1;
+        profile.add(first, stay.first - 1, bytes);
         stay.first = first;
         // Where there is no room the copies after it have the link no earlier either.
         link_is_needed = std::max(link_is_needed, begins[at(first)]);
