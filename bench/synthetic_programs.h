@@ -20,10 +20,7 @@ class TrainingProgram {
 
     std::int32_t input(std::uint64_t bytes) { return tensor("input", LoweredKind::kInput, bytes); }
     std::int32_t weight(std::uint64_t bytes) {
-        const std::int32_t made =
-            tensor("weight" + std::to_string(program_.tensors.size()), LoweredKind::kVariable, bytes);
-        weights_.push_back(made);
-        return made;
+        return tensor("weight" + std::to_string(program_.tensors.size()), LoweredKind::kVariable, bytes);
     }
     // `flops_per_byte` of the result and scratch in bytes.
     std::int32_t op(const std::string& name, const std::vector<std::int32_t>& reads, std::uint64_t bytes,
@@ -41,6 +38,10 @@ class TrainingProgram {
         gradient[static_cast<std::size_t>(last)] = tensor("loss gradient", LoweredKind::kResult, bytes(last));
         add("loss", {last}, {gradient[static_cast<std::size_t>(last)]}, static_cast<double>(bytes(last)), 0);
         const std::size_t forward_tensors = gradient.size();
+        std::vector<int> uses_left(forward_tensors);
+        for (const Forward& step : forward_)
+            for (const std::int32_t read : program_.ops[step.op].reads)
+                ++uses_left[static_cast<std::size_t>(read)];
         for (auto step = forward_.rbegin(); step != forward_.rend(); ++step) {
             const LoweredOp op = program_.ops[step->op];
             const std::int32_t incoming = gradient[static_cast<std::size_t>(step->result)];
@@ -55,7 +56,8 @@ class TrainingProgram {
                     reads.push_back(target);  // added in place
                 }
                 add("backward of " + op.name, reads, {target}, op.flops, step->scratch);
-                if (kind(read) != LoweredKind::kVariable) continue;
+                // Once all of the gradient is there.
+                if (--uses_left[static_cast<std::size_t>(read)] > 0 || kind(read) != LoweredKind::kVariable) continue;
                 const std::int32_t momentum = tensor("momentum of " + name(read), LoweredKind::kVariable, bytes(read));
                 add("update of " + name(read), {target, read, momentum}, {read, momentum},
                     static_cast<double>(bytes(read)), 0);
@@ -90,7 +92,6 @@ class TrainingProgram {
 
     LoweredProgram program_;
     std::vector<Forward> forward_;
-    std::vector<std::int32_t> weights_;
 };
 
 inline constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;

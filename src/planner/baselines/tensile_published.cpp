@@ -1,44 +1,15 @@
 // TENSILE as published (Zhang et al.: "TENSILE: a tensor granularity dynamic GPU memory scheduling method toward
 // multiple dynamic workloads system", arXiv 2105.13336), after a reading of the algorithm and of its public test bed.
 #include <algorithm>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "planner/baselines/draft.h"
+#include "planner/baselines/lane_timeline.h"
 
 namespace tensile {
 
 namespace {
-
-// The job's own link: one transfer at a time, in either direction.
-class Timeline {
-  public:
-    // Begin of the earliest free interval within [from, to]; negative when there is none.
-    double earliest(double from, double to, double seconds) const {
-        double begin = from;
-        for (const auto& [taken, until] : reserved_) {
-            if (until <= begin) continue;
-            if (taken >= begin + seconds) break;
-            begin = until;
-        }
-        return begin + seconds <= to ? begin : -1;
-    }
-    double latest(double from, double to, double seconds) const {
-        double end = to;
-        for (auto range = reserved_.rbegin(); range != reserved_.rend(); ++range) {
-            if (range->first >= end) continue;
-            if (range->second <= end - seconds) break;
-            end = range->first;
-        }
-        return end - seconds >= from ? end - seconds : -1;
-    }
-    void reserve(double begin, double seconds) { reserved_.emplace(begin, begin + seconds); }
-    void release(double begin, double seconds) { reserved_.erase({begin, begin + seconds}); }
-
-  private:
-    std::set<std::pair<double, double>> reserved_;
-};
 
 class Planner {
   public:
@@ -189,7 +160,7 @@ class Planner {
     const LinkModel link_;
     const std::uint64_t budget_;
     const bool stop_at_budget_;
-    Timeline timeline_;
+    LaneTimeline timeline_;      // half-duplex: of both directions
     std::vector<bool> swapped_;  // by tensor, also of those that are computed again
 };
 
