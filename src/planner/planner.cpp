@@ -99,7 +99,8 @@ class Planner {
     void choose_order(std::uint64_t available) {
         if (peak(*accesses_) <= available) return;
         AccessSequence releasing(*task_.program, releasing_order(*task_.program), task_.op_seconds, task_.homes);
-        if (peak(releasing) < peak(*accesses_)) accesses_.emplace(std::move(releasing));
+        // At equal peaks as well: variables that are away then leave during the step instead of all at its end.
+        if (peak(releasing) <= peak(*accesses_)) accesses_.emplace(std::move(releasing));
     }
 
     static std::uint64_t peak(const AccessSequence& accesses) {
