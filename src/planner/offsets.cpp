@@ -352,7 +352,9 @@ class Search {
         std::vector<std::uint64_t> tops;
         if (rules_.limit != kNowhere) tops.push_back(rules_.limit);
         for (const double slack : {1.0, 1.01, 1.03})
-            tops.push_back(round_up(static_cast<std::uint64_t>(static_cast<double>(floor_) * slack), rules_.alignment));
+            if (rules_.limit == kNowhere)
+                tops.push_back(
+                    round_up(static_cast<std::uint64_t>(static_cast<double>(floor_) * slack), rules_.alignment));
         for (const bool backwards : {false, true})
             sweep({Fit::kLowest, backwards, 0, rules_.limit});
         for (const std::uint64_t top : tops)

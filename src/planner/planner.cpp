@@ -84,7 +84,7 @@ class Planner {
   private:
     static constexpr double kHopeless = 1e6;
     static constexpr double kHardlySlower = 1.02;
-    static constexpr std::size_t kFinalists = 3;
+    static constexpr std::size_t kFinalists = 2;
 
     struct Contest {
         double seconds;
@@ -99,7 +99,8 @@ class Planner {
     void choose_order(std::uint64_t available) {
         if (peak(*accesses_) <= available) return;
         AccessSequence releasing(*task_.program, releasing_order(*task_.program), task_.op_seconds, task_.homes);
-        if (peak(releasing) < peak(*accesses_)) accesses_.emplace(std::move(releasing));
+        // At equal peaks as well: variables that are away then leave during the step instead of all at its end.
+        if (peak(releasing) <= peak(*accesses_)) accesses_.emplace(std::move(releasing));
     }
 
     static std::uint64_t peak(const AccessSequence& accesses) {
@@ -161,13 +162,13 @@ class Planner {
                 std::stable_sort(contests.begin(), contests.end(),
                                  [](const Contest& a, const Contest& b) { return a.seconds < b.seconds; });
                 // A schedule that is hardly slower is better than a tighter limit.
-                for (const Contest& contest : contests) {
-                    if (contest.seconds > kHardlySlower * contests.front().seconds) break;
-                    if (auto result = place(contest.schedule, budget)) return result;
-                }
                 contenders.clear();
-                for (const Contest& contest : contests)
-                    if (contenders.size() < kFinalists) contenders.push_back(contest.weights);
+                for (const Contest& contest : contests) {
+                    if (contest.seconds > kHardlySlower * contests.front().seconds || contenders.size() == kFinalists)
+                        break;
+                    if (auto result = place(contest.schedule, budget)) return result;
+                    contenders.push_back(contest.weights);
+                }
             }
         RehearsalRules alone;
         alone.limit_bytes = available;

@@ -154,7 +154,7 @@ TEST(Planner, ALinkWithoutUseLeavesRecomputation) {
 TEST(Planner, RandomProgramsAreProvedAtAnyBudget) {
     std::size_t moved = 0;
     std::size_t recomputed = 0;
-    for (std::uint64_t seed = 0; seed < 600; ++seed) {
+    for (std::uint64_t seed = 0; seed < 900; ++seed) {
         const LoweredProgram program = random_lowered_program(seed, 1 + static_cast<int>(seed % 90));
         std::vector<TensorHome> homes(program.tensors.size());
         std::uint64_t state = 0;
