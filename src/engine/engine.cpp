@@ -6,6 +6,7 @@
 #include "engine/session.h"
 #include "engine/session_thread.h"
 #include "memory/cgroup_limit.h"
+#include "runtime/device_calibration.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -45,7 +46,8 @@ Engine::Engine(std::unique_ptr<Device> device, const Settings& settings, std::st
       pool_(*device_, settings_.pool_size),
       arbiter_(*device_),
       models_(*device_, pool_, kProgramCacheEntries),
-      resources_{*device_, pool_, host_, arbiter_, models_, log},
+      costs_(measure_rates(*device_, pool_)),
+      resources_{*device_, pool_, host_, arbiter_, models_, costs_, log},
       monitor_(resources_, registry_, build_id_) {
     device_->set_threads(settings_.threads);
     log_.set_threshold(settings_.log_level);

@@ -66,6 +66,7 @@ class Engine {
     TensorPool pool_;
     Arbiter arbiter_;
     InferenceCache models_;
+    CostModel costs_;
     const Resources resources_;
     SessionRegistry registry_;
     const Monitor monitor_;

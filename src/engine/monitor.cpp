@@ -4,11 +4,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
-#include <ctime>
 #include <span>
 #include <utility>
 
+#include "engine/plan_view.h"
 #include "models/model_family.h"
 #include "models/options.h"
 
@@ -16,6 +15,11 @@ namespace tensile {
 
 namespace {
 
+using monitor_cell::number;
+using monitor_cell::real;
+using monitor_cell::text_array;
+using monitor_cell::text_or_null;
+using monitor_cell::timestamp;
 using Cell = MonitorView::Cell;
 
 // The views and their columns, with the SQL types that the extension gives them. "bigint" of bytes and ids, "real"
@@ -80,52 +84,6 @@ constexpr std::array<std::string_view, 16> kEngineColumns = {
     "started_at",         // timestamp with time zone
 };
 
-// A packet of rows is sent when it has grown to this.
-constexpr std::size_t kPacketTarget = 64 * 1024;
-
-template <typename Integer>
-Cell number(Integer value) {
-    return std::to_string(value);
-}
-
-// Shortest text that reads back as the same double; "NaN" and "Infinity" as PostgreSQL spells them.
-Cell real(double value) {
-    if (value != value) return "NaN";
-    if (value > 1.7976931348623157e308) return "Infinity";
-    if (value < -1.7976931348623157e308) return "-Infinity";
-    std::array<char, 32> text;
-    const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
-    return std::string(text.data(), result.ptr);
-}
-
-Cell real(const std::optional<double>& value) {
-    return value ? real(*value) : std::nullopt;
-}
-
-Cell text_or_null(std::string value) {
-    return value.empty() ? Cell() : Cell(std::move(value));
-}
-
-Cell text_array(std::span<const std::string_view> values) {
-    if (values.empty()) return std::nullopt;
-    std::string text = "{";
-    for (const std::string_view value : values) {
-        if (text.size() > 1) text += ',';
-        text += '"';
-        text += value;
-        text += '"';
-    }
-    return text + "}";
-}
-
-Cell timestamp(std::chrono::system_clock::time_point when) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    std::array<char, 64> text;
-    return std::string(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S+00", &parts));
-}
-
 std::string_view name_of(OptionType type) {
     switch (type) {
     case OptionType::kInteger:
@@ -140,17 +98,6 @@ std::string_view name_of(OptionType type) {
         return "integer array";
     }
     return "";
-}
-
-flatbuffers::Offset<protocol::MonitorRow> write_row(flatbuffers::FlatBufferBuilder& builder,
-                                                    const std::vector<Cell>& row) {
-    std::vector<flatbuffers::Offset<protocol::MonitorCell>> cells;
-    cells.reserve(row.size());
-    for (const Cell& cell : row) {
-        const auto value = cell ? builder.CreateString(*cell) : flatbuffers::Offset<flatbuffers::String>();
-        cells.push_back(protocol::CreateMonitorCell(builder, value));
-    }
-    return protocol::CreateMonitorRow(builder, builder.CreateVector(cells));
 }
 
 }  // namespace
@@ -232,24 +179,30 @@ MonitorView Monitor::engine() const {
     return view;
 }
 
-void Monitor::reply(std::string_view name, SessionPort& port) const {
-    const MonitorView view = this->view(name);
-    std::size_t next = 0;
-    bool more = true;
-    while (more) {
-        flatbuffers::FlatBufferBuilder& builder = port.begin();
-        std::vector<flatbuffers::Offset<protocol::MonitorRow>> rows;
-        while (next < view.rows.size() && builder.GetSize() < kPacketTarget)
-            rows.push_back(write_row(builder, view.rows[next++]));
-        std::vector<flatbuffers::Offset<protocol::MonitorColumn>> columns;
-        for (const std::string_view column : view.columns)
-            columns.push_back(
-                protocol::CreateMonitorColumn(builder, builder.CreateString(column.data(), column.size())));
-        more = next < view.rows.size();
-        const auto column_vector = builder.CreateVector(columns);
-        const auto row_vector = builder.CreateVector(rows);
-        port.send(protocol::CreateMonitorReply(builder, column_vector, row_vector, more));
+MonitorView Monitor::plan(const PlanQuery& query) const {
+    for (const auto& session : sessions_.sessions()) {
+        const SessionIdentity identity = session->identity();
+        if (identity.database_name != query.database_name) continue;
+        if (!query.user_name.empty() && identity.user_name != query.user_name) continue;
+        std::vector<PlanRow> rows = session->plan(query.model, resources_.costs);
+        if (rows.empty()) continue;
+        keep_telling_rows(rows, kMaxPlanRows);
+        return plan_view(rows);
     }
+    return plan_view({});
+}
+
+void Monitor::reply(const protocol::MonitorRequest& request, std::string_view database_name, SessionPort& port) const {
+    const std::string_view name = protocol::text_of(request.view());
+    const MonitorView view =
+        name == "plan"
+            ? plan({protocol::text_of(request.model()), database_name, protocol::text_of(request.user_name())})
+            : this->view(name);
+    std::size_t next = 0;
+    do {
+        flatbuffers::FlatBufferBuilder& builder = port.begin();
+        port.send(write_part(builder, view, next));
+    } while (next < view.rows.size());
 }
 
 }  // namespace tensile

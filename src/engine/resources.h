@@ -5,6 +5,7 @@
 #include "engine/log.h"
 #include "memory/host_budget.h"
 #include "memory/tensor_pool.h"
+#include "planner/cost_model.h"
 #include "runtime/arbiter.h"
 #include "runtime/inference.h"
 
@@ -16,6 +17,7 @@ struct Resources {
     HostBudget& host;
     Arbiter& arbiter;
     InferenceCache& models;
+    CostModel& costs;
     Log& log;
 };
 

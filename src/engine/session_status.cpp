@@ -56,6 +56,12 @@ void SessionStatus::set_runner(const JobRunner* runner) {
     runner_ = runner;
 }
 
+std::vector<PlanRow> SessionStatus::plan(std::string_view model, CostModel& costs) const {
+    const std::lock_guard lock(mutex_);
+    if (runner_ == nullptr || !activity_ || activity_->model != model) return {};
+    return runner_->plan(costs);
+}
+
 std::vector<TensorRow> SessionStatus::tensors() const {
     const std::lock_guard lock(mutex_);
     return runner_ == nullptr ? std::vector<TensorRow>() : runner_->tensors();

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "engine/batch_predictor.h"
+#include "engine/cost_profile.h"
 #include "engine/model_hash.h"
 #include "engine/model_messages.h"
+#include "engine/plan_view.h"
 #include "engine/queue_timeout.h"
 #include "engine/served_model.h"
 #include "engine/training_reporter.h"
@@ -70,9 +72,15 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
       declaration_(declaration_from(message)),
       method_(protocol::text_of(message.method())),
       queue_timeout_ms_(message.queue_timeout_ms()),
+      pool_share_(message.max_pool_share()),
       charge_(resources.host.charge(0)),
       training_(family_named(method_).train(declaration_)),
-      activity_(status, declaration_.model_name, method_, "reading") {}
+      activity_(status, declaration_.model_name, method_, "reading") {
+    if (message.cost_profiles() == nullptr) return;
+    for (const flatbuffers::String* profile : *message.cost_profiles())
+        merge_cost_profile(protocol::text_of(profile), resources.device.properties(), resources.device.threads(),
+                           resources.costs);
+}
 
 void TrainingWork::append(const Request& request) {
     const auto& message = request.as<protocol::AppendRows>();
@@ -94,11 +102,15 @@ void TrainingWork::run() {
     JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name);
     reporter.enter("queued");
     const PoolOwner owner{status_.id(), status_.identity().backend_pid, "train", declaration_.model_name};
+    pool_share_.require(runner.extent_bytes(), resources_.pool.summary().size, declaration_.model_name);
     runner.admit(resources_.pool, owner, queue_timeout(queue_timeout_ms_), &status_.stop());
     const PublishedRunner published(status_, runner);
     reporter.enter("training");
     runner.run(&status_.stop(), [&reporter] { reporter.after_step(); });
     reporter.finish();
+    std::vector<PlanRow> plan = runner.plan(resources_.costs);
+    keep_telling_rows(plan, kMaxPlanRows);
+    send_plan(plan, port_);
     reply(runner, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
 }
 

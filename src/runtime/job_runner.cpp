@@ -164,6 +164,15 @@ TensorView JobRunner::variable(int index) const {
     return state_->variable(static_cast<std::size_t>(index));
 }
 
+std::vector<PlanRow> JobRunner::plan(CostModel& costs) const {
+    std::vector<PlanRow> rows;
+    for (const State::ProgramSlot& slot : state_->programs) {
+        const LoweredProgram& lowered = slot.planned->executable->lowered();
+        append_plan_rows(rows, lowered, slot.planned->plan, {}, costs.seconds(costs.prepare(lowered)));
+    }
+    return rows;
+}
+
 std::vector<TensorRow> JobRunner::tensors() const {
     const State& state = *state_;
     std::vector<TensorRow> rows;

@@ -14,7 +14,9 @@
 
 #include "graph/job.h"
 #include "memory/tensor_pool.h"
+#include "planner/cost_model.h"
 #include "runtime/arbiter.h"
+#include "runtime/plan_rows.h"
 #include "runtime/program_instance.h"
 
 namespace tensile {
@@ -51,6 +53,8 @@ class JobRunner {
     TensorView variable(int index) const;
 
     std::vector<TensorRow> tensors() const;
+    // What the plan decides for each tensor, with the seconds that `costs` expects.
+    std::vector<PlanRow> plan(CostModel& costs) const;
 
   private:
     struct State;
