@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <vector>
 
@@ -154,6 +155,11 @@ class Proof {
     // Subjects exist, waits point backwards to other queues, every op runs.
     void check_form() {
         if (plan_.homes.size() != program_.tensors.size()) fail("the plan has homes for another program");
+        for (std::size_t i = 0; i < plan_.places.size(); ++i)
+            if (plan_.places[i].tensor < 0 || at(plan_.places[i].tensor) >= program_.tensors.size())
+                fail("place " + std::to_string(i) + " is of a tensor that does not exist");
+        for (const std::int32_t index : plan_.initial_places)
+            if (index < 0 || at(index) >= plan_.places.size()) fail("an initial place does not exist");
         std::vector<bool> runs(program_.ops.size());
         for (std::size_t i = 0; i < plan_.actions.size(); ++i) {
             const Action& action = plan_.actions[i];
@@ -188,9 +194,6 @@ class Proof {
         if (plan_.state_bytes > plan_.extent_bytes) fail("the state reaches beyond the extent");
         for (std::size_t i = 0; i < plan_.places.size(); ++i) {
             const Place& place = plan_.places[i];
-            const std::string name = "place " + std::to_string(i);
-            if (place.tensor < 0 || at(place.tensor) >= program_.tensors.size())
-                fail(name + " is of a tensor that does not exist");
             if (lives_outside(at(place.tensor))) fail(tensor_name(at(place.tensor)) + " lives outside but has a place");
             const std::uint64_t alignment = copied_[at(place.tensor)] ? kCopyAlignment : kTensorAlignment;
             if (place.offset % alignment != 0) fail(place_name(static_cast<std::int32_t>(i)) + " is not aligned");
@@ -201,9 +204,38 @@ class Proof {
             if (place.offset < plan_.state_bytes && place.offset + place.bytes > plan_.state_bytes)
                 fail(place_name(static_cast<std::int32_t>(i)) + " crosses the border of the state");
         }
+        check_state();
         for (std::size_t tensor = 0; tensor < program_.tensors.size(); ++tensor)
             if (home(tensor) != Home::kNone && kind(tensor) != LoweredKind::kVariable)
                 fail(tensor_name(tensor) + " has a home but is no variable");
+    }
+
+    // The state also holds variables of the job's other programs, which this plan does not know: places there lie in
+    // the homes of this program's own variables.
+    void check_state() const {
+        std::map<std::uint64_t, std::uint64_t> homes;  // begin and end, neighbours joined
+        for (const std::int32_t index : plan_.initial_places) {
+            const Place& place = plan_.places[at(index)];
+            if (home(at(place.tensor)) != Home::kResident) continue;
+            std::uint64_t& end = homes[place.offset];
+            end = std::max(end, place.offset + place.bytes);
+        }
+        for (auto range = homes.begin(); range != homes.end();) {
+            const auto next = std::next(range);
+            if (next == homes.end() || next->first > range->second) {
+                range = next;
+                continue;
+            }
+            range->second = std::max(range->second, next->second);
+            homes.erase(next);
+        }
+        for (std::size_t i = 0; i < plan_.places.size(); ++i) {
+            const Place& place = plan_.places[i];
+            if (place.offset >= plan_.state_bytes) continue;
+            auto range = homes.upper_bound(place.offset);
+            if (range == homes.begin() || place.offset + place.bytes > (--range)->second)
+                fail(place_name(static_cast<std::int32_t>(i)) + " may take bytes of another program's variables");
+        }
     }
 
     // What holds before the first execution.
@@ -215,7 +247,6 @@ class Proof {
         bytes_[0] = {plan_.extent_bytes, kNone};
         std::vector<bool> opened(program_.tensors.size());
         for (const std::int32_t index : plan_.initial_places) {
-            if (index < 0 || at(index) >= plan_.places.size()) fail("an initial place does not exist");
             const std::size_t tensor = at(plan_.places[at(index)].tensor);
             if (kind(tensor) != LoweredKind::kInput && home(tensor) != Home::kResident)
                 fail(place_name(index) + " is open from the beginning but is neither input nor resident");
@@ -328,10 +359,12 @@ class Proof {
                 fail(op_name(op) + " opens " + place_name(place) + " but updates the tensor in place");
             open(place, before);
         }
+        Moment others = before;  // and the op itself, which may read what it writes
+        merge(others, access);
         for (std::size_t i = 0; i < current.writes.size(); ++i) {
             const std::size_t tensor = at(current.writes[i]);
             Content& content = content_of(tensor, op_name(op));
-            if (!covers(before, content.accessed))
+            if (!covers(others, content.accessed))
                 fail(op_name(op) + " may write " + tensor_name(tensor) + " while another action uses it");
             content.version = versions_[op][current.reads.size() + i].after;
             content.written = access;
@@ -345,7 +378,6 @@ class Proof {
         if (current_[tensor] != place) fail(who + " is not of the tensor's latest place");
         Content& source = content_of(tensor, who);
         read(source, source.version, before, access, who);
-        if (source.version == kUnwritten) fail(who + " copies what nothing has written");
         if (!covers(before, host_[tensor].accessed))
             fail(who + " may overwrite the host's copy while another copy uses it");
         host_[tensor] = {source.version, access, access};
@@ -445,32 +477,33 @@ class Proof {
             std::size_t last = 0;
             bool used = false;
         };
-        const std::size_t end = plan_.actions.size();
+        // Moment 0 is before the first action, moment i + 1 is action i.
+        const std::size_t end = plan_.actions.size() + 1;
         std::vector<Span> spans(plan_.places.size());
         std::vector<std::int32_t> latest(program_.tensors.size(), kNone);
-        const auto use = [&](std::int32_t place, std::size_t action) {
+        const auto use = [&](std::int32_t place, std::size_t moment) {
             if (place == kNone) return;
             Span& span = spans[at(place)];
-            if (!span.used) span = {action, action, true};
-            span.last = action;
+            if (!span.used) span = {moment, moment, true};
+            span.last = moment;
         };
         for (const std::int32_t place : plan_.initial_places) {
             latest[at(plan_.places[at(place)].tensor)] = place;
             use(place, 0);
         }
-        for (std::size_t i = 0; i < end; ++i) {
+        for (std::size_t i = 0; i < plan_.actions.size(); ++i) {
             const Action& action = plan_.actions[i];
             if (action.kind != ActionKind::kRun) {
                 latest[at(plan_.places[at(action.subject)].tensor)] = action.subject;
-                use(action.subject, i);
+                use(action.subject, i + 1);
                 continue;
             }
             for (const std::int32_t place : action.opens)
                 latest[at(plan_.places[at(place)].tensor)] = place;
             for (const std::int32_t tensor : program_.ops[at(action.subject)].reads)
-                use(latest[at(tensor)], i);
+                use(latest[at(tensor)], i + 1);
             for (const std::int32_t tensor : program_.ops[at(action.subject)].writes)
-                use(latest[at(tensor)], i);
+                use(latest[at(tensor)], i + 1);
         }
         for (std::size_t tensor = 0; tensor < latest.size(); ++tensor)
             if (program_.tensors[tensor].is_output || home(tensor) == Home::kResident) use(latest[tensor], end);

@@ -1,9 +1,8 @@
 // Live ranges, and the plan that moves nothing; see liveness.h.
 #include "planner/liveness.h"
 
-#include <utility>
+#include <numeric>
 
-#include "planner/offsets.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -45,7 +44,7 @@ std::vector<LiveRange> live_ranges(const LoweredProgram& program) {
     return ranges;
 }
 
-Plan plan_in_place(const LoweredProgram& program) {
+Schedule schedule_in_place(const LoweredProgram& program, std::span<const TensorHome> homes) {
     const std::vector<LiveRange> ranges = live_ranges(program);
     std::vector<bool> needed(program.tensors.size());
     for (std::size_t i = 0; i < needed.size(); ++i)
@@ -54,36 +53,23 @@ Plan plan_in_place(const LoweredProgram& program) {
         for (const std::int32_t tensor : op.writes)
             needed[static_cast<std::size_t>(tensor)] = true;
 
-    Plan plan;
-    plan.program = program.name;
-    plan.homes.resize(program.tensors.size());
-    std::vector<TimedBlock> requests;
-    std::vector<std::int32_t> unopened(program.tensors.size(), -1);  // place, by tensor
+    const auto end = static_cast<std::int32_t>(program.ops.size());
+    Schedule schedule;
+    schedule.sequence.resize(program.ops.size());
+    std::iota(schedule.sequence.begin(), schedule.sequence.end(), 0);
     for (std::size_t i = 0; i < program.tensors.size(); ++i) {
-        const LoweredTensor& tensor = program.tensors[i];
-        if (!is_transient(tensor.kind) || !needed[i]) continue;
-        requests.push_back({ranges[i].first, ranges[i].last, tensor.bytes});
-        unopened[i] = static_cast<std::int32_t>(plan.places.size());
-        plan.places.push_back({static_cast<std::int32_t>(i), 0, aligned_size(tensor.bytes)});
-        if (tensor.kind == LoweredKind::kInput) plan.initial_places.push_back(std::exchange(unopened[i], -1));
+        const auto tensor = static_cast<std::int32_t>(i);
+        if (homes[i].home == Home::kResident)
+            schedule.stays.push_back({tensor, Stay::kBeforeFirst, end, false, false});
+        else if (is_transient(program.tensors[i].kind) && needed[i])
+            schedule.stays.push_back({tensor, ranges[i].first, ranges[i].last, false, false});
     }
-    const OffsetAssignment placement = assign_offsets(requests, kTensorAlignment);
-    for (std::size_t i = 0; i < plan.places.size(); ++i)
-        plan.places[i].offset = placement.offsets[i];
-    plan.extent_bytes = placement.extent_bytes;
-    plan.peak_bytes = placement.peak_bytes;
-    // Nothing can leave the extent under this plan, so it is the least to run with.
-    plan.minimum_bytes = placement.extent_bytes;
+    return schedule;
+}
 
-    for (std::size_t op = 0; op < program.ops.size(); ++op) {
-        Action action{ActionKind::kRun, static_cast<std::int32_t>(op), {}, {}, {}};
-        for (const std::int32_t tensor : program.ops[op].writes) {
-            const std::int32_t place = std::exchange(unopened[static_cast<std::size_t>(tensor)], -1);
-            if (place >= 0) action.opens.push_back(place);
-        }
-        plan.actions.push_back(std::move(action));
-    }
-    return plan;
+Plan plan_in_place(const LoweredProgram& program) {
+    const std::vector<TensorHome> homes(program.tensors.size());
+    return place_schedule(program, schedule_in_place(program, homes), homes, 0, kUnlimited).value();
 }
 
 }  // namespace tensile

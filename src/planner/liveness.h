@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "graph/lowered.h"
 #include "planner/plan.h"
+#include "planner/schedule.h"
 
 namespace tensile {
 
@@ -30,8 +32,10 @@ bool is_transient(LoweredKind kind);
 // range of one op. Throws InternalError when a result or scratch tensor is read before it is written.
 std::vector<LiveRange> live_ranges(const LoweredProgram& program);
 
-// The plan without swapping or recomputation: every tensor keeps one place for its whole life, ops run in the program's
-// order, variables stay outside. Deterministic.
+// Without swapping or recomputation: every tensor keeps one place for its whole life and ops run in the program's
+// order. `homes` is by lowered tensor and names no variable that is away.
+Schedule schedule_in_place(const LoweredProgram& program, std::span<const TensorHome> homes);
+// The smallest plan of that schedule with all variables outside. Deterministic.
 Plan plan_in_place(const LoweredProgram& program);
 
 }  // namespace tensile

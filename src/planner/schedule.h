@@ -28,7 +28,7 @@ struct Stay {
     // for the copy, so a greater `last` means less waiting. The number of positions: to the end of the program.
     std::int32_t last = 0;
     bool copied_in = false;
-    // Only where the host's copy is not valid already; the copy begins after the last use in this stay.
+    // Only where the host's copy is not valid already; the copy begins after the last write in this stay.
     bool copied_out = false;
 };
 
@@ -37,9 +37,13 @@ struct Schedule {
     std::vector<Stay> stays;             // those of one tensor in order and disjoint; others in any order
 };
 
+inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
 // Finds offsets for all stays within `limit` bytes and builds the plan. `homes` is by lowered tensor; resident homes
-// lie below `state_bytes`. Nothing when the placement does not fit. Deterministic. Throws InternalError when the
-// schedule is not one of the program (a use outside all stays, a stay that nothing opens).
+// lie below `state_bytes`, and whatever of the state is not this program's variables is left alone. With `limit`
+// kUnlimited the smallest placement is looked for, otherwise any within the limit. Nothing when the placement does not
+// fit. Deterministic. Throws InternalError when the schedule is not one of the program (a use outside all stays, a stay
+// that nothing opens).
 std::optional<Plan> place_schedule(const LoweredProgram& program, const Schedule& schedule,
                                    std::span<const TensorHome> homes, std::uint64_t state_bytes, std::uint64_t limit);
 

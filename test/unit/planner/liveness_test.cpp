@@ -44,22 +44,19 @@ TEST(LiveRanges, ReadingWhatNobodyWroteIsADefect) {
 TEST(PlanInPlace, TextIsStable) {
     const LoweredProgram program = small_program();
     EXPECT_EQ(plan_in_place(program).to_string(program),
-              "plan small: extent 576, peak 576, minimum 576\n"
-              "tensor 0 x: input, 100 bytes at 0\n"
+              "plan small: extent 576, state 0, peak 576, minimum 576\n"
+              "tensor 0 x: input, 100 bytes\n"
               "tensor 1 w: variable, 1000 bytes\n"
-              "tensor 2 a: result, 200 bytes at 320\n"
-              "tensor 3 f.scratch: scratch, 64 bytes at 128\n"
-              "tensor 4 b: result, 300 bytes at 0, output\n"
+              "tensor 2 a: result, 200 bytes\n"
+              "tensor 3 f.scratch: scratch, 64 bytes\n"
+              "tensor 4 b: result, 300 bytes, output\n"
               "tensor 5 c: constant, 8 bytes\n"
-              "tensor 6 d: result, 100 bytes at 320\n"
-              "0: run f\n"
-              "1: release x after 0\n"
-              "2: release f.scratch after 0\n"
-              "3: run g after 0 1 2\n"
-              "4: release a after 3\n"
-              "5: run h after 3 4\n"
-              "6: run update after 0 5\n"
-              "7: release d after 6\n");
+              "tensor 6 d: result, 100 bytes\n"
+              "open x at 0\n"
+              "0: run f -> a at 320, f.scratch at 128\n"
+              "1: run g -> b at 0\n"
+              "2: run h -> d at 320\n"
+              "3: run update\n");
 }
 
 TEST(PlanInPlace, UnusedInputsAndResultsArePlanned) {
@@ -75,19 +72,23 @@ TEST(PlanInPlace, AnInputThatIsAnOutputKeepsItsPlace) {
     program.tensors[0].is_output = true;
     const Plan plan = plan_in_place(program);
     EXPECT_EQ(find_violation(program, plan), std::nullopt);
-    for (const Action& action : plan.actions)
-        EXPECT_FALSE(action.kind == ActionKind::kRelease && action.subject == 0);
+    const std::int32_t place = first_places(program, plan)[0];
+    EXPECT_EQ(last_places(program, plan)[0], place);
+    for (std::size_t i = 0; i < plan.places.size(); ++i) {
+        const Place& other = plan.places[i];
+        const Place& input = plan.places[static_cast<std::size_t>(place)];
+        EXPECT_TRUE(static_cast<std::int32_t>(i) == place || other.offset >= input.offset + input.bytes ||
+                    input.offset >= other.offset + other.bytes);
+    }
 }
 
-TEST(PlanInPlace, IndependentOpsAreNotOrdered) {
-    LoweredProgram program;
-    program.tensors = {{"x", LoweredKind::kInput, 64, {}, false},
-                       {"a", LoweredKind::kResult, 64, {}, true},
-                       {"b", LoweredKind::kResult, 64, {}, true}};
-    program.ops = {{"left", {0}, {1}}, {"right", {0}, {2}}};
+TEST(PlanInPlace, NothingMovesAndNothingWaits) {
+    const LoweredProgram program = layered_training_program(5, 1 << 12, 1 << 10);
     const Plan plan = plan_in_place(program);
+    EXPECT_TRUE(plan.moves_nothing());
+    EXPECT_TRUE(plan.feed_waits.empty());
     for (const Action& action : plan.actions)
-        EXPECT_TRUE(action.kind != ActionKind::kRun || action.after.empty());
+        EXPECT_TRUE(action.waits.empty() && action.previous_waits.empty());
 }
 
 TEST(PlanInPlace, TrainingProgramsMeetTheLowerBound) {
