@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <map>
 #include <span>
 #include <utility>
 
 #include "engine/plan_view.h"
+#include "memory/byte_size.h"
 #include "models/model_family.h"
 #include "models/options.h"
 
@@ -24,14 +26,23 @@ using Cell = MonitorView::Cell;
 
 // The views and their columns, with the SQL types that the extension gives them. "bigint" of bytes and ids, "real"
 // numbers as "double precision".
-constexpr std::array<std::string_view, 7> kPoolColumns = {
-    "session",  // bigint; 0: shared by all sessions
-    "pid",      // integer; NULL when shared
-    "purpose",  // text: train, model, predict, evaluate
-    "label",    // text
-    "state",    // text: granted, queued
-    "bytes",    // bigint
-    "seconds",  // double precision, since granted or queued
+constexpr std::array<std::string_view, 15> kPoolColumns = {
+    "session",    // bigint; 0: shared by all sessions
+    "pid",        // integer; NULL when shared
+    "purpose",    // text: train, model, predict, evaluate
+    "label",      // text
+    "state",      // text: granted, queued
+    "bytes",      // bigint
+    "seconds",    // double precision, since granted or queued
+    "waits_for",  // text; NULL unless queued
+    // Of trainings that run; NULL for all others (JobUsage says what they mean).
+    "state_bytes",        // bigint
+    "step_bytes",         // bigint
+    "comfortable_bytes",  // bigint
+    "resident_bytes",     // bigint
+    "swapped_bytes",      // bigint
+    "recompute_seconds",  // double precision
+    "stall_seconds",      // double precision
 };
 constexpr std::array<std::string_view, 6> kTensorColumns = {
     "job",      // text
@@ -84,6 +95,16 @@ constexpr std::array<std::string_view, 16> kEngineColumns = {
     "started_at",         // timestamp with time zone
 };
 
+// Why a request is not served yet; `ahead` is the oldest one, null if that is this one.
+std::string reason_of_waiting(const PoolRow& row, const PoolRow* ahead, const PoolSummary& pool) {
+    if (ahead != nullptr)
+        return "the request of session " + std::to_string(ahead->owner.session) + " (" + ahead->owner.purpose + " " +
+               ahead->owner.label + ")";
+    const std::uint64_t free = pool.size > pool.used ? pool.size - pool.used : 0;
+    return format_bytes(row.bytes) + " in one piece; " + format_bytes(free) + " are free, " +
+           format_bytes(pool.largest_free) + " of them in one piece";
+}
+
 std::string_view name_of(OptionType type) {
     switch (type) {
     case OptionType::kInteger:
@@ -119,11 +140,30 @@ MonitorView Monitor::view(std::string_view name) const {
 }
 
 MonitorView Monitor::pool() const {
+    std::map<std::uint64_t, JobUsage> usages;  // by session
+    for (const auto& session : sessions_.sessions())
+        if (const std::optional<JobUsage> usage = session->usage()) usages[session->id()] = *usage;
+    const PoolSummary summary = resources_.pool.summary();
+    const PoolRow* first_queued = nullptr;
+    const std::vector<PoolRow> rows = resources_.pool.rows();
     MonitorView view{kPoolColumns, {}};
-    for (const PoolRow& row : resources_.pool.rows())
-        view.rows.push_back({number(row.owner.session),
-                             row.owner.backend_pid == 0 ? Cell() : number(row.owner.backend_pid), row.owner.purpose,
-                             row.owner.label, row.state, number(row.bytes), real(row.seconds)});
+    for (const PoolRow& row : rows) {
+        const bool is_queued = row.state == "queued";
+        std::vector<Cell>& cells = view.rows.emplace_back(std::vector<Cell>{
+            number(row.owner.session), row.owner.backend_pid == 0 ? Cell() : number(row.owner.backend_pid),
+            row.owner.purpose, row.owner.label, row.state, number(row.bytes), real(row.seconds),
+            is_queued ? Cell(reason_of_waiting(row, first_queued, summary)) : Cell()});
+        if (is_queued && first_queued == nullptr) first_queued = &row;
+        const auto usage = usages.find(row.owner.session);
+        if (row.owner.purpose == "train" && !is_queued && usage != usages.end()) {
+            const JobUsage& used = usage->second;
+            cells.insert(cells.end(),
+                         {number(used.state_bytes), number(used.step_bytes), number(used.comfortable_bytes),
+                          number(used.resident_bytes), number(used.swapped_bytes), real(used.recompute_seconds),
+                          real(used.stall_seconds)});
+        }
+        cells.resize(kPoolColumns.size());
+    }
     return view;
 }
 

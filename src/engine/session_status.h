@@ -54,6 +54,7 @@ class SessionStatus {
     // The runner whose tensors tensile.tensors shows; nullptr takes it away, and must before it is destroyed.
     void set_runner(const JobRunner* runner);
     std::vector<TensorRow> tensors() const;
+    std::optional<JobUsage> usage() const;
     // The plan of the runner, when the activity is about that model.
     std::vector<PlanRow> plan(std::string_view model, CostModel& costs) const;
 

@@ -164,6 +164,16 @@ TensorView JobRunner::variable(int index) const {
     return state_->variable(static_cast<std::size_t>(index));
 }
 
+JobUsage JobRunner::usage() const {
+    const State& state = *state_;
+    JobUsage usage;
+    usage.state_bytes = state.transient_offset;
+    usage.step_bytes = state.extent_bytes - state.transient_offset;
+    usage.comfortable_bytes = state.extent_bytes;
+    usage.resident_bytes = state.transient_offset;
+    return usage;
+}
+
 std::vector<PlanRow> JobRunner::plan(CostModel& costs) const {
     std::vector<PlanRow> rows;
     for (const State::ProgramSlot& slot : state_->programs) {

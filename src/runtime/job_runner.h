@@ -16,6 +16,7 @@
 #include "memory/tensor_pool.h"
 #include "planner/cost_model.h"
 #include "runtime/arbiter.h"
+#include "runtime/job_usage.h"
 #include "runtime/plan_rows.h"
 #include "runtime/program_instance.h"
 
@@ -53,6 +54,7 @@ class JobRunner {
     TensorView variable(int index) const;
 
     std::vector<TensorRow> tensors() const;
+    JobUsage usage() const;
     // What the plan decides for each tensor, with the seconds that `costs` expects.
     std::vector<PlanRow> plan(CostModel& costs) const;
 
