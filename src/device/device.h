@@ -46,6 +46,9 @@ struct LaunchContext {
 class Binding {
   public:
     virtual ~Binding() = default;
+    // The buffer of a lowered tensor for launches from now on; costs as much as there are uses of the tensor, allocates
+    // nothing. Launches that have returned (a stream may not have run them yet) keep the address they began with.
+    virtual void set_address(std::int32_t tensor, std::byte* address) = 0;
 };
 
 // A lowered program and its prepared kernels: immutable, shared by all bindings.
@@ -53,7 +56,7 @@ class Executable {
   public:
     virtual ~Executable() = default;
     virtual const LoweredProgram& lowered() const = 0;
-    // addresses[i] is the buffer of lowered tensor i: 64-byte aligned, valid as long as the binding.
+    // addresses[i] is the buffer of lowered tensor i: 64-byte aligned, valid while ops that use it are launched.
     virtual std::unique_ptr<Binding> bind(std::span<std::byte* const> addresses) const = 0;
 };
 

@@ -72,6 +72,17 @@ void ExtentAllocator::free(std::uint64_t offset, std::uint64_t rounded) {
     gaps_[offset] = rounded;
 }
 
+std::uint64_t ExtentAllocator::extend(std::uint64_t end, std::uint64_t more) {
+    const auto gap = gaps_.find(end);
+    if (gap == gaps_.end()) return 0;
+    const std::uint64_t gap_bytes = gap->second;
+    const std::uint64_t taken = std::min(gap_bytes, more / kSmallGranule * kSmallGranule);
+    if (taken == 0) return 0;
+    gaps_.erase(gap);
+    if (taken < gap_bytes) gaps_[end + taken] = gap_bytes - taken;
+    return taken;
+}
+
 std::uint64_t ExtentAllocator::largest_gap() const {
     std::uint64_t largest = 0;
     for (const auto& [offset, bytes] : gaps_)

@@ -27,6 +27,8 @@ class ExtentAllocator {
     // An offset for `rounded` bytes (a result of rounded()); nothing when no gap holds them.
     std::optional<std::uint64_t> allocate(std::uint64_t rounded);
     void free(std::uint64_t offset, std::uint64_t rounded);
+    // Takes up to `more` bytes (whole small granules) of the gap that begins at `end`; returns how many.
+    std::uint64_t extend(std::uint64_t end, std::uint64_t more);
 
     std::uint64_t bytes() const { return bytes_; }
     std::uint64_t largest_gap() const;

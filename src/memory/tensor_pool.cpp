@@ -192,6 +192,19 @@ Extent::~Extent() {
     if (pool_ != nullptr) pool_->release(id_);
 }
 
+Extent Extent::split(std::uint64_t bytes, const PoolOwner& owner) {
+    constexpr std::uint64_t kGranule = ExtentAllocator::kSmallGranule;
+    bytes = (bytes + kGranule - 1) / kGranule * kGranule;
+    if (pool_ == nullptr || bytes >= bytes_) return {};
+    Extent rest = pool_->split(id_, bytes, owner);
+    bytes_ = bytes;
+    return rest;
+}
+
+void Extent::extend(std::uint64_t limit) {
+    if (pool_ != nullptr && limit > bytes_) bytes_ = pool_->extend(id_, limit);
+}
+
 TensorPool::TensorPool(Device& device, std::uint64_t bytes, std::uint64_t reserved)
     : state_(std::make_unique<State>(device, bytes, reserved)) {
     if (state_->size == 0) throw InternalError("a tensor pool needs at least 64 kB");
@@ -249,6 +262,29 @@ Extent TensorPool::extent_of(std::uint64_t id) noexcept {
     extent.data_ = state_->slab + grant.offset;
     extent.bytes_ = grant.bytes;
     return extent;
+}
+
+Extent TensorPool::split(std::uint64_t id, std::uint64_t bytes, const PoolOwner& owner) {
+    State& state = *state_;
+    const std::scoped_lock lock(state.mutex);
+    State::Grant& first = state.grants.find(id)->second;
+    const std::uint64_t rest = ++state.last_id;
+    state.grants[rest] = {first.offset + bytes, first.bytes - bytes, owner, Clock::now()};
+    first.bytes = bytes;
+    return extent_of(rest);
+}
+
+std::uint64_t TensorPool::extend(std::uint64_t id, std::uint64_t limit) {
+    State& state = *state_;
+    const std::scoped_lock lock(state.mutex);
+    State::Grant& grant = state.grants.find(id)->second;
+    if (!state.queue.empty()) return grant.bytes;
+    const std::uint64_t wanted = std::min(limit - grant.bytes, state.free_bytes());
+    const std::uint64_t taken = state.allocator.extend(grant.offset + grant.bytes, wanted);
+    grant.bytes += taken;
+    state.used += taken;
+    state.high_water = std::max(state.high_water, state.used);
+    return grant.bytes;
 }
 
 void TensorPool::release(std::uint64_t id) noexcept {

@@ -48,6 +48,11 @@ class Extent {
 
     std::byte* data() const { return data_; }
     std::uint64_t bytes() const { return bytes_; }
+    // Cuts the extent after `bytes` (rounded up to 64 kB) and returns what is behind, in the name of `owner`; an empty
+    // extent when nothing is. Dropping the rest is how an extent shrinks.
+    Extent split(std::uint64_t bytes, const PoolOwner& owner);
+    // Grows in place up to `limit` bytes, as far as what follows is free. Takes nothing while requests are queued.
+    void extend(std::uint64_t limit);
     explicit operator bool() const { return pool_ != nullptr; }
 
   private:
@@ -113,6 +118,8 @@ class TensorPool {
     friend class Extent;
     struct State;
     Extent extent_of(std::uint64_t id) noexcept;
+    Extent split(std::uint64_t id, std::uint64_t bytes, const PoolOwner& owner);
+    std::uint64_t extend(std::uint64_t id, std::uint64_t limit);
     void release(std::uint64_t id) noexcept;
     std::unique_ptr<State> state_;
 };

@@ -139,8 +139,12 @@ void JobRunner::admit(TensorPool& pool, const PoolOwner& owner, std::optional<st
         addresses.clear();
         for (const std::size_t variable : slot.variables)
             addresses.push_back(state.extent.data() + state.variable_offsets[variable]);
-        slot.instance = std::make_unique<ProgramInstance>(slot.planned, state.extent.data() + state.transient_offset,
-                                                          state.extent.data() + slot.constants, addresses);
+        slot.instance =
+            std::make_unique<ProgramInstance>(slot.planned,
+                                              InstancePlaces{{nullptr, state.extent.data() + state.transient_offset},
+                                                             state.extent.data() + slot.constants,
+                                                             addresses},
+                                              nullptr);
     }
 }
 

@@ -77,13 +77,11 @@ void clear_rows_from(const TensorView& tensor, std::int64_t extent) noexcept {
                 static_cast<std::size_t>(shape.rows() - extent) * row_bytes);
 }
 
-std::shared_ptr<const PlannedProgram> plan_program(Device& device, Program program, const LoweringOptions& options) {
+std::shared_ptr<PlannedProgram> prepare_program(Device& device, Program program, const LoweringOptions& options) {
     auto planned = std::make_shared<PlannedProgram>();
     planned->program = std::move(program);
     planned->executable = device.lower(planned->program, options);
     const LoweredProgram& lowered = planned->executable->lowered();
-    planned->plan = plan_in_place(lowered);
-    check_plan(lowered, planned->plan);
     place_constants(*planned);
 
     const Lookup lookup(*planned);
@@ -103,46 +101,98 @@ std::shared_ptr<const PlannedProgram> plan_program(Device& device, Program progr
     return planned;
 }
 
+std::shared_ptr<const PlannedProgram> plan_program(Device& device, Program program, const LoweringOptions& options) {
+    std::shared_ptr<PlannedProgram> planned = prepare_program(device, std::move(program), options);
+    const LoweredProgram& lowered = planned->executable->lowered();
+    planned->plan = plan_in_place(lowered);
+    check_plan(lowered, planned->plan);
+    return planned;
+}
+
 ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, std::byte* transient,
                                  std::span<std::byte* const> variables)
-    : ProgramInstance(planned, transient, transient + planned->plan.extent_bytes, variables) {}
+    : ProgramInstance(
+          planned,
+          InstancePlaces{
+              {transient, transient + planned->plan.state_bytes}, transient + planned->plan.extent_bytes, variables},
+          nullptr) {}
 
-ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, std::byte* transient,
-                                 std::byte* constants, std::span<std::byte* const> variables)
-    : planned_(std::move(planned)) {
+ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, const InstancePlaces& places,
+                                 const HostCopies* copies)
+    : planned_(std::move(planned)), extent_(places.extent) {
     const Program& program = planned_->program;
+    const Plan& plan = planned_->plan;
     const LoweredProgram& lowered = planned_->executable->lowered();
-    if (variables.size() != program.variables().size())
+    if (places.variables.size() != program.variables().size())
         throw InternalError("program \"" + program.name() + "\" is bound to a wrong number of variables");
 
-    const std::vector<std::int32_t> places = last_places(lowered, planned_->plan);
-    std::vector<std::byte*> addresses(lowered.tensors.size(), nullptr);
-    for (std::size_t i = 0; i < addresses.size(); ++i) {
-        if (places[i] >= 0)
-            addresses[i] = transient + planned_->plan.places[static_cast<std::size_t>(places[i])].offset;
+    outside_.resize(lowered.tensors.size(), nullptr);
+    for (std::size_t i = 0; i < outside_.size(); ++i) {
         if (planned_->constant_offsets[i] == kNoOffset) continue;
-        addresses[i] = constants + planned_->constant_offsets[i];
+        outside_[i] = places.constants + planned_->constant_offsets[i];
         const std::vector<std::byte>& data = program.value(lowered.tensors[i].value).data;
-        std::memcpy(addresses[i], data.data(), data.size());
+        std::memcpy(outside_[i], data.data(), data.size());
     }
-    for (std::size_t i = 0; i < variables.size(); ++i)
-        addresses[static_cast<std::size_t>(planned_->variable_tensors[i])] = variables[i];
-    for (std::size_t i = 0; i < addresses.size(); ++i)
+    for (std::size_t i = 0; i < places.variables.size(); ++i) {
+        const auto tensor = static_cast<std::size_t>(planned_->variable_tensors[i]);
+        if (plan.homes[tensor].home == Home::kNone) outside_[tensor] = places.variables[i];
+    }
+
+    // Tensors with several places are bound to one of them until a run says otherwise.
+    const std::vector<std::int32_t> last = last_places(lowered, plan);
+    std::vector<std::byte*> addresses = outside_;
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        if (last[i] >= 0) addresses[i] = place_address(last[i]);
         if (addresses[i] == nullptr)
             throw InternalError("tensor \"" + lowered.tensors[i].name + "\" of program \"" + program.name() +
                                 "\" has no address");
+    }
     binding_ = planned_->executable->bind(addresses);
+    if (!plan.moves_nothing()) {
+        if (copies == nullptr)
+            throw InternalError("program \"" + program.name() + "\" moves tensors but has no host copies");
+        executor_ = std::make_unique<PlanExecutor>(lowered, plan, *binding_, extent_, *copies);
+    }
+    find_inputs_and_outputs();
 
-    for (std::size_t i = 0; i < program.inputs().size(); ++i)
-        inputs_.push_back(view_of(program.value(program.inputs()[i]).type,
-                                  addresses[static_cast<std::size_t>(planned_->input_tensors[i])]));
-    for (std::size_t i = 0; i < program.outputs().size(); ++i)
-        outputs_.push_back(view_of(program.value(program.outputs()[i].value).type,
-                                   addresses[static_cast<std::size_t>(planned_->output_tensors[i])]));
     extents_.resize(program.extents().size());
     for (const Value& value : program.values())
         if (value.type.shape.is_bounded())
             extents_[static_cast<std::size_t>(value.type.shape.extent_slot())] = value.type.shape.rows();
+}
+
+std::byte* ProgramInstance::place_address(std::int32_t place) const {
+    return extent_.address(planned_->plan, planned_->plan.places[static_cast<std::size_t>(place)].offset);
+}
+
+// Inputs are written at their first place, outputs read at their last.
+void ProgramInstance::find_inputs_and_outputs() {
+    const Program& program = planned_->program;
+    const LoweredProgram& lowered = planned_->executable->lowered();
+    const auto find = [&](const std::vector<std::int32_t>& places, std::int32_t tensor) {
+        const std::int32_t place = places[static_cast<std::size_t>(tensor)];
+        return place >= 0 ? place_address(place) : outside_[static_cast<std::size_t>(tensor)];
+    };
+    const std::vector<std::int32_t> first = first_places(lowered, planned_->plan);
+    const std::vector<std::int32_t> last = last_places(lowered, planned_->plan);
+    inputs_.clear();
+    outputs_.clear();
+    for (std::size_t i = 0; i < program.inputs().size(); ++i)
+        inputs_.push_back(view_of(program.value(program.inputs()[i]).type, find(first, planned_->input_tensors[i])));
+    for (std::size_t i = 0; i < program.outputs().size(); ++i)
+        outputs_.push_back(
+            view_of(program.value(program.outputs()[i].value).type, find(last, planned_->output_tensors[i])));
+}
+
+void ProgramInstance::set_step_region(std::byte* step) {
+    if (step == extent_.step) return;
+    extent_.step = step;
+    const Plan& plan = planned_->plan;
+    const std::vector<std::int32_t> last = last_places(planned_->executable->lowered(), plan);
+    for (std::size_t i = 0; i < last.size(); ++i)
+        if (last[i] >= 0) binding_->set_address(static_cast<std::int32_t>(i), place_address(last[i]));
+    if (executor_) executor_->set_step_region(step);
+    find_inputs_and_outputs();
 }
 
 ProgramInstance::~ProgramInstance() = default;
@@ -156,16 +206,17 @@ void ProgramInstance::clear_unused_rows() noexcept {
 
 LaunchStatus ProgramInstance::run(Stream& stream, const StopFlag* stop) {
     const LaunchContext context{extents_, stop};
-    // The list is one of the orders that the plan allows; on one in-order stream the waits and releases are implied.
-    for (const Action& action : planned_->plan.actions) {
-        if (action.kind != ActionKind::kRun) continue;
-        const LaunchStatus status = stream.launch(*binding_, action.subject, context);
-        if (status == LaunchStatus::kStopped) {
+    if (executor_) {
+        if (executor_->run(stream, context) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
+    } else {
+        // The list is one of the orders that the plan allows; on one in-order stream its waits are implied.
+        for (const Action& action : planned_->plan.actions) {
+            if (stream.launch(*binding_, action.subject, context) == LaunchStatus::kCompleted) continue;
             stream.synchronize();
-            return status;
+            return LaunchStatus::kStopped;
         }
+        stream.synchronize();
     }
-    stream.synchronize();
     for (TensorView& output : outputs_) {
         const Shape& shape = output.type.shape;
         if (shape.is_bounded()) output.extent = extents_[static_cast<std::size_t>(shape.extent_slot())];

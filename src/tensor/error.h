@@ -24,6 +24,7 @@ inline constexpr std::string_view kDuplicateObject = "42710";
 inline constexpr std::string_view kInsufficientPrivilege = "42501";
 inline constexpr std::string_view kFeatureNotSupported = "0A000";
 inline constexpr std::string_view kInsufficientResources = "53000";
+inline constexpr std::string_view kDiskFull = "53100";
 inline constexpr std::string_view kOutOfMemory = "53200";
 inline constexpr std::string_view kConfigurationLimitExceeded = "53400";
 inline constexpr std::string_view kProgramLimitExceeded = "54000";

@@ -111,6 +111,10 @@ class FakeBinding final : public Binding {
         std::vector<TensorView> outputs;
         std::byte* scratch = nullptr;
         std::uint64_t scratch_bytes = 0;
+        // The lowered tensors of the same.
+        std::vector<std::int32_t> input_tensors;
+        std::vector<std::int32_t> output_tensors;
+        std::int32_t scratch_tensor = -1;
     };
 
     FakeBinding(const FakeExecutable& executable, std::span<std::byte* const> addresses)
@@ -127,20 +131,36 @@ class FakeBinding final : public Binding {
                 return TensorView{addresses[executable.tensor_of(id)], program.value(id).type,
                                   program.value(id).type.shape.rows()};
             };
-            for (const ValueId input : node.inputs)
+            for (const ValueId input : node.inputs) {
                 call.inputs.push_back(view(input));
-            for (const ValueId output : node.outputs)
+                call.input_tensors.push_back(static_cast<std::int32_t>(executable.tensor_of(input)));
+            }
+            for (const ValueId output : node.outputs) {
                 call.outputs.push_back(view(output));
+                call.output_tensors.push_back(static_cast<std::int32_t>(executable.tensor_of(output)));
+            }
             const auto last = static_cast<std::size_t>(lowered.ops[i].writes.back());
             if (lowered.tensors[last].kind == LoweredKind::kScratch) {
                 call.scratch = addresses[last];
                 call.scratch_bytes = lowered.tensors[last].bytes;
+                call.scratch_tensor = static_cast<std::int32_t>(last);
             }
             calls_.push_back(std::move(call));
         }
     }
 
     const std::string& name() const { return name_; }
+
+    void set_address(std::int32_t tensor, std::byte* address) override {
+        if (reinterpret_cast<std::uintptr_t>(address) % 64 != 0) throw InternalError("a tensor is not aligned");
+        for (Call& call : calls_) {
+            for (std::size_t i = 0; i < call.inputs.size(); ++i)
+                if (call.input_tensors[i] == tensor) call.inputs[i].data = address;
+            for (std::size_t i = 0; i < call.outputs.size(); ++i)
+                if (call.output_tensors[i] == tensor) call.outputs[i].data = address;
+            if (call.scratch_tensor == tensor) call.scratch = address;
+        }
+    }
 
     void run(int op, std::span<const std::int64_t> extents) {
         Call& call = calls_[static_cast<std::size_t>(op)];

@@ -18,7 +18,31 @@ bool stop_requested(const LaunchContext& context) {
     return context.stop != nullptr && context.stop->load(std::memory_order_relaxed);
 }
 
+std::vector<std::vector<TensorPosition>> positions_by_tensor(const TileProgram& program) {
+    std::vector<std::vector<TensorPosition>> positions(program.lowered.tensors.size());
+    const auto add = [&](const TensorUse& use, std::size_t node, TensorPosition::Role role, std::size_t index) {
+        positions[at(use.tensor)].push_back({static_cast<std::int32_t>(node), role, static_cast<std::int32_t>(index)});
+    };
+    for (std::size_t node = 0; node < program.nodes.size(); ++node) {
+        const NodeUse& uses = program.nodes[node];
+        for (std::size_t i = 0; i < uses.inputs.size(); ++i)
+            add(uses.inputs[i], node, TensorPosition::Role::kInput, i);
+        for (std::size_t i = 0; i < uses.outputs.size(); ++i)
+            add(uses.outputs[i], node, TensorPosition::Role::kOutput, i);
+    }
+    for (const TileOp& op : program.ops)
+        for (const std::int32_t node : op.nodes)
+            if (program.nodes[at(node)].has_scratch)
+                positions[at(op.scratch_tensor)].push_back({node, TensorPosition::Role::kScratch, 0});
+    return positions;
+}
+
 }  // namespace
+
+CpuExecutable::CpuExecutable(TileProgram program) {
+    program.positions = positions_by_tensor(program);
+    program_ = std::make_shared<const TileProgram>(std::move(program));
+}
 
 std::unique_ptr<Binding> CpuExecutable::bind(std::span<std::byte* const> addresses) const {
     return std::make_unique<CpuBinding>(program_, addresses);
@@ -49,6 +73,24 @@ CpuBinding::CpuBinding(std::shared_ptr<const TileProgram> program, std::span<std
             for (const TileStep& step : section.steps)
                 for (int slot = 0; step.matmul >= 0 && slot < op.participants; ++slot)
                     workspaces_[at(step.matmul)].push_back(program_->matmuls[at(step.matmul)]->make_workspace());
+    }
+}
+
+void CpuBinding::set_address(std::int32_t tensor, std::byte* address) {
+    addresses_[at(tensor)] = address;
+    for (const TensorPosition& position : program_->positions[at(tensor)]) {
+        NodeViews& views = nodes_[at(position.node)];
+        switch (position.role) {
+        case TensorPosition::Role::kInput:
+            views.inputs[at(position.index)].data = address;
+            break;
+        case TensorPosition::Role::kOutput:
+            views.outputs[at(position.index)].data = address;
+            break;
+        case TensorPosition::Role::kScratch:
+            views.scratch = address + program_->nodes[at(position.node)].scratch_offset;
+            break;
+        }
     }
 }
 

@@ -12,7 +12,7 @@ namespace tensile {
 
 class CpuExecutable final : public Executable {
   public:
-    explicit CpuExecutable(TileProgram program) : program_(std::make_shared<const TileProgram>(std::move(program))) {}
+    explicit CpuExecutable(TileProgram program);
 
     const LoweredProgram& lowered() const override { return program_->lowered; }
     std::unique_ptr<Binding> bind(std::span<std::byte* const> addresses) const override;
@@ -24,6 +24,8 @@ class CpuExecutable final : public Executable {
 class CpuBinding final : public Binding {
   public:
     CpuBinding(std::shared_ptr<const TileProgram> program, std::span<std::byte* const> addresses);
+
+    void set_address(std::int32_t tensor, std::byte* address) override;
 
     const TileOp& op(int index) const { return program_->ops[static_cast<std::size_t>(index)]; }
 

@@ -78,11 +78,20 @@ struct TileOp {
     int participants = 0;  // 0: no limit
 };
 
+// Where the address of a tensor is held in a binding: as an input, an output or the scratch of a node.
+struct TensorPosition {
+    enum class Role : std::uint8_t { kInput, kOutput, kScratch };
+    std::int32_t node = 0;
+    Role role = Role::kInput;
+    std::int32_t index = 0;  // among the inputs or outputs
+};
+
 struct TileProgram {
     LoweredProgram lowered;
     std::vector<NodeUse> nodes;
     std::vector<std::unique_ptr<const MatmulKernel>> matmuls;
     std::vector<TileOp> ops;
+    std::vector<std::vector<TensorPosition>> positions;  // by tensor
 };
 
 }  // namespace tensile

@@ -76,6 +76,22 @@ void DeviceRun::set_extent(const std::string& name, std::int64_t extent) {
         if (program_.extents()[i] == name) extents_[i] = extent;
 }
 
+void DeviceRun::move_tensors_of(int op) {
+    const LoweredOp& lowered_op = lowered().ops[static_cast<std::size_t>(op)];
+    for (const auto* list : {&lowered_op.reads, &lowered_op.writes})
+        for (const std::int32_t tensor : *list) {
+            const std::size_t bytes = lowered().tensors[static_cast<std::size_t>(tensor)].bytes;
+            std::byte*& address = addresses_[static_cast<std::size_t>(tensor)];
+            std::vector<std::byte>& room = moved_.emplace_back(bytes + kAlignment + 2 * kGuard, kGuardByte);
+            auto* const begin = reinterpret_cast<std::byte*>(
+                align(reinterpret_cast<std::uintptr_t>(room.data()) + kGuard - kAlignment));
+            std::copy(address, address + bytes, begin);
+            std::fill(address, address + bytes, kRubbishByte);
+            address = begin;
+            binding_->set_address(tensor, begin);
+        }
+}
+
 LaunchStatus DeviceRun::launch(int op, const StopFlag* stop) {
     return stream_->launch(*binding_, op, {extents_, stop});
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstring>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ class DeviceRun {
     TensorView output(const std::string& name);
     void set_extent(const std::string& name, std::int64_t extent);
 
+    // Moves each tensor that `op` uses to fresh memory, content included, and leaves rubbish at the old place.
+    void move_tensors_of(int op);
     LaunchStatus launch(int op, const StopFlag* stop = nullptr);
     // Runs all ops; stops at the first that does not complete.
     LaunchStatus run(const StopFlag* stop = nullptr);
@@ -43,6 +46,7 @@ class DeviceRun {
     std::unique_ptr<Stream> stream_;
     std::unique_ptr<Binding> binding_;
     std::vector<std::byte> memory_;
+    std::list<std::vector<std::byte>> moved_;
     std::vector<std::byte*> addresses_;
     std::vector<std::int64_t> extents_;
 };

@@ -30,11 +30,7 @@ std::vector<float> floats(const TensorView& view) {
 }
 
 // All variables one after another, and the loss.
-std::vector<float> state_after(CpuDevice& device, const Program& program, std::int64_t extent, int steps) {
-    DeviceRun run(device, program);
-    fill(run, program, extent);
-    for (int step = 0; step < steps; ++step)
-        EXPECT_EQ(run.run(), LaunchStatus::kCompleted);
+std::vector<float> state_of(DeviceRun& run, const Program& program) {
     EXPECT_THAT(run.damaged_guards(), ::testing::IsEmpty());
     std::vector<float> state = floats(run.output("loss"));
     for (ValueId id : program.variables()) {
@@ -42,6 +38,14 @@ std::vector<float> state_after(CpuDevice& device, const Program& program, std::i
         state.insert(state.end(), values.begin(), values.end());
     }
     return state;
+}
+
+std::vector<float> state_after(CpuDevice& device, const Program& program, std::int64_t extent, int steps) {
+    DeviceRun run(device, program);
+    fill(run, program, extent);
+    for (int step = 0; step < steps; ++step)
+        EXPECT_EQ(run.run(), LaunchStatus::kCompleted);
+    return state_of(run, program);
 }
 
 std::vector<NetworkShape> networks() {
@@ -96,6 +100,21 @@ TEST_P(Network, TrainsLikeTheInterpreter) {
                 ASSERT_NEAR(found[i], wanted[i], 1e-4 * scale) << name << " element " << i;
         }
     }
+}
+
+TEST_P(Network, TensorsMayMoveBetweenLaunches) {
+    const Program program = training_program(GetParam());
+    const std::int64_t extent = GetParam().batch - GetParam().batch / 3;
+    CpuDevice device(2);
+    const std::vector<float> expected = state_after(device, program, extent, 2);
+    DeviceRun run(device, program);
+    fill(run, program, extent);
+    for (int step = 0; step < 2; ++step)
+        for (int op = 0; op < static_cast<int>(run.lowered().ops.size()); ++op) {
+            run.move_tensors_of(op);
+            ASSERT_EQ(run.launch(op), LaunchStatus::kCompleted);
+        }
+    EXPECT_EQ(state_of(run, program), expected);
 }
 
 TEST_P(Network, BitsDoNotDependOnThreads) {

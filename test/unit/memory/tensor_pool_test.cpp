@@ -36,6 +36,33 @@ Error error_of(const std::function<void()>& action) {
     return Error("00000", "no error");
 }
 
+TEST(TensorPool, ExtentsAreCutAndGrow) {
+    SlabDevice device;
+    TensorPool pool(device, 8 * kMegabyte);
+    Extent whole = pool.acquire(4 * kMegabyte, owner("a"), 0ms, nullptr);
+    Extent rest = whole.split(kMegabyte + 1, owner("b"));
+    EXPECT_EQ(whole.bytes(), kMegabyte + 64 * 1024);
+    EXPECT_EQ(whole.bytes() + rest.bytes(), 4 * kMegabyte);
+    EXPECT_EQ(rest.data(), whole.data() + whole.bytes());
+    EXPECT_EQ(pool.summary().used, 4 * kMegabyte);
+    EXPECT_EQ(pool.rows().size(), 2U);
+    EXPECT_FALSE(rest.split(rest.bytes(), owner("c"))) << "nothing is behind";
+    whole.extend(2 * kMegabyte);
+    EXPECT_EQ(whole.bytes(), kMegabyte + 64 * 1024) << "what follows is taken";
+    rest = Extent();
+    EXPECT_EQ(pool.summary().used, whole.bytes());
+    whole.extend(2 * kMegabyte);
+    EXPECT_EQ(whole.bytes(), 2 * kMegabyte);
+    whole.extend(64 * kMegabyte);
+    EXPECT_LE(whole.bytes(), 8 * kMegabyte);
+    EXPECT_EQ(pool.summary().used, whole.bytes());
+    whole.split(64 * 1024, owner("d"));
+    EXPECT_EQ(pool.summary().used, 64U * 1024) << "dropping the rest shrinks";
+    whole = Extent();
+    EXPECT_EQ(pool.summary().used, 0U);
+    EXPECT_TRUE(pool.try_acquire(8 * kMegabyte, owner("e"))) << "all pieces have come together again";
+}
+
 TEST(TensorPool, GivesAndTakesBack) {
     SlabDevice device;
     TensorPool pool(device, 16 * kMegabyte);

@@ -1,0 +1,29 @@
+// Where the host's copies of one job's tensors are kept. The tier below the tensor pool as the copy lanes see it; what
+// it is made of (a spill file) they do not know.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace tensile {
+
+class HostStore {
+  public:
+    virtual ~HostStore() = default;
+    virtual std::uint64_t bytes() const = 0;
+    // Block until the bytes are there; throw Error 58030 when they cannot be. Offsets, sizes and addresses are
+    // multiples of kCopyAlignment (planner/plan.h). Several threads may read and write disjoint ranges at once.
+    virtual void write(std::uint64_t offset, std::span<const std::byte> from) = 0;
+    virtual void read(std::uint64_t offset, std::span<std::byte> to) = 0;
+};
+
+// Size of the pieces in which copies are cut: large enough for a disk's full rate, and at that rate over within a few
+// milliseconds, so that a job that is stopped, or another job's copy, never waits long.
+inline constexpr std::uint64_t kCopyPiece = std::uint64_t{2} << 20;
+
+// The whole ranges, piece by piece.
+void write_pieces(HostStore& store, std::uint64_t offset, std::span<const std::byte> from);
+void read_pieces(HostStore& store, std::uint64_t offset, std::span<std::byte> to);
+
+}  // namespace tensile

@@ -1,0 +1,44 @@
+// The link between the device's memory and the host store, as measured: first by a short exchange, then kept current by
+// every copy that is made. Planners take its model; no plan needs it to be right. Thread-safe. Knows no jobs and no
+// plans.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "memory/host_store.h"
+#include "planner/link_model.h"
+
+namespace tensile {
+
+enum class CopyDirection : std::uint8_t { kOut, kIn };  // to the host store, from it
+inline constexpr std::size_t kCopyDirections = 2;
+
+class Link {
+  public:
+    // What the exchange needs of a store.
+    static constexpr std::uint64_t kProbeBytes = 8 * kCopyPiece;
+
+    bool is_measured() const { return is_measured_.load(std::memory_order_acquire); }
+    // Writes and reads a few pieces, one after the other and both at once; takes about the time of kProbeBytes in each
+    // direction twice. `store` has kProbeBytes, whose content is lost.
+    void measure(HostStore& store);
+    // One piece took `seconds`; `shared` if the other direction was busy meanwhile. Pieces that are too small to tell
+    // the rate from the latency are passed over.
+    void observe(CopyDirection direction, std::uint64_t bytes, double seconds, bool shared) noexcept;
+    // All zero before the link is measured.
+    LinkModel model() const noexcept;
+
+  private:
+    std::atomic<bool> is_measured_{false};
+    std::mutex measuring_;      // held during the exchange
+    mutable std::mutex mutex_;  // of what follows; bytes a second
+    std::array<double, kCopyDirections> alone_{};
+    std::array<double, kCopyDirections> shared_{};
+    double latency_seconds_ = 0;
+};
+
+}  // namespace tensile
