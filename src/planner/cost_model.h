@@ -53,6 +53,8 @@ struct CostFigure {
 class CostKeys {
   public:
     std::size_t size() const { return ops_.size(); }
+    // Those of another program of the same model.
+    void append(const CostKeys& other) { ops_.insert(ops_.end(), other.ops_.begin(), other.ops_.end()); }
 
   private:
     friend class CostModel;
