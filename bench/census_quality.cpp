@@ -137,19 +137,26 @@ Metrics by_name(const std::string& prefix, const std::vector<TaskMetric>& metric
     return result;
 }
 
-std::vector<TaskMetric> test_metrics(Device& device, const Predictor& predictor, const Job& job,
-                                     const JobRunner& runner, CensusRows& rows) {
+std::vector<TaskMetric> test_metrics(Device& device, const Predictor& predictor, const Job& job, JobRunner& runner,
+                                     CensusRows& rows) {
     constexpr std::int64_t kCapacity = 1024;
     const auto planned = plan_program(device, predictor.program(kCapacity), {.batch_invariant = true});
+    using Storage = std::unique_ptr<std::byte, decltype(&std::free)>;
+    const auto allocate = [](std::uint64_t bytes) {
+        constexpr std::size_t kAlignment = 64;
+        return Storage(static_cast<std::byte*>(std::aligned_alloc(kAlignment, aligned_size(bytes, kAlignment))),
+                       &std::free);
+    };
+    std::vector<Storage> owners;
     std::vector<std::byte*> weights;
     for (ValueId id : planned->program.variables())
-        for (std::size_t i = 0; i < job.variables.size(); ++i)
-            if (job.variables[i].name == planned->program.value(id).name)
-                weights.push_back(static_cast<std::byte*>(runner.variable(static_cast<int>(i)).data));
-    constexpr std::size_t kAlignment = 64;
-    const std::size_t bytes = (planned->extent_bytes() + kAlignment - 1) / kAlignment * kAlignment;
-    const std::unique_ptr<std::byte, decltype(&std::free)> storage(
-        static_cast<std::byte*>(std::aligned_alloc(kAlignment, bytes)), &std::free);
+        for (std::size_t i = 0; i < job.variables.size(); ++i) {
+            if (job.variables[i].name != planned->program.value(id).name) continue;
+            const std::uint64_t bytes = job.variables[i].type.bytes();
+            weights.push_back(owners.emplace_back(allocate(bytes)).get());
+            runner.read_variable(static_cast<int>(i), {weights.back(), bytes});
+        }
+    const Storage storage = allocate(planned->extent_bytes());
     ProgramInstance instance(planned, storage.get(), weights);
     const auto stream = device.create_stream(StreamClass::kCompute, StreamPriority::kPrediction);
 
@@ -167,7 +174,7 @@ std::vector<TaskMetric> test_metrics(Device& device, const Predictor& predictor,
     return predictor.evaluate(predictions, raw, rows.descriptions(), counts);
 }
 
-Metrics run_seed(Device& device, TensorPool& pool, Arbiter& arbiter, Census& census, nlohmann::ordered_json options,
+Metrics run_seed(Device& device, JobMemory& memory, Arbiter& arbiter, Census& census, nlohmann::ordered_json options,
                  int seed, bool verbose) {
     options["seed"] = seed;
     if (!options.contains("validation")) options["validation"] = kValidationShare / (kTrainingShare + kValidationShare);
@@ -177,7 +184,7 @@ Metrics run_seed(Device& device, TensorPool& pool, Arbiter& arbiter, Census& cen
     training->append_rows(census.training.rows());
     training->finish_rows();
     JobRunner runner(device, arbiter, training->job(), "census");
-    runner.admit(pool, {1, 0, "train", "census"}, std::nullopt, nullptr);
+    runner.admit(memory, {1, 0, "train", "census"}, std::nullopt, nullptr);
     runner.run(nullptr, [] {});
     if (verbose)
         for (const LogLine& line : training->take_log())

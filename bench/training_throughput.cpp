@@ -86,8 +86,9 @@ int main(int argc, char** argv) {
         const auto device = std::make_unique<CpuDevice>(settings.integer("threads"));
         TensorPool pool(*device, std::uint64_t{2} << 30);
         Arbiter arbiter(*device);
+        JobMemory memory(pool, "", 0, {minimum_bytes, plan_job});
         JobRunner runner(*device, arbiter, training->job(), "throughput");
-        runner.admit(pool, {1, 0, "train", "throughput"}, std::nullopt, nullptr);
+        runner.admit(memory, {1, 0, "train", "throughput"}, std::nullopt, nullptr);
 
         using Clock = std::chrono::steady_clock;
         Clock::time_point start;

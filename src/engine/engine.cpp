@@ -44,10 +44,11 @@ Engine::Engine(std::unique_ptr<Device> device, const Settings& settings, std::st
       device_(std::move(device)),
       host_(settings_.host_memory),
       pool_(*device_, settings_.pool_size),
+      jobs_(pool_, settings_.spill_directory, settings_.spill_limit, {minimum_bytes, plan_job},
+            measure_rates(*device_, pool_)),
       arbiter_(*device_),
       models_(*device_, pool_, kProgramCacheEntries),
-      costs_(measure_rates(*device_, pool_)),
-      resources_{*device_, pool_, host_, arbiter_, models_, costs_, log},
+      resources_{*device_, pool_, jobs_, host_, arbiter_, models_, log},
       monitor_(resources_, registry_, build_id_) {
     device_->set_threads(settings_.threads);
     log_.set_threshold(settings_.log_level);
@@ -121,6 +122,7 @@ void Engine::configure(const Settings& settings) {
     log_.set_threshold(wanted.log_level);
     device_->set_threads(wanted.threads);
     host_.set_limit(wanted.host_memory);
+    jobs_.spill.configure(wanted.spill_directory, wanted.spill_limit);
     if (wanted.pool_size != settings_.pool_size || wanted.device != settings_.device)
         log_.log("new values of tensile.pool_size and tensile.device take effect when the engine is started again");
     settings_ = wanted;

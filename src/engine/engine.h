@@ -64,9 +64,9 @@ class Engine {
     std::unique_ptr<Device> device_;
     HostBudget host_;
     TensorPool pool_;
+    JobMemory jobs_;
     Arbiter arbiter_;
     InferenceCache models_;
-    CostModel costs_;
     const Resources resources_;
     SessionRegistry registry_;
     const Monitor monitor_;

@@ -30,8 +30,16 @@ constexpr int kQuitStatus = 2;
 // An orderly stop that takes longer than this is given up.
 constexpr std::chrono::seconds kStopPatience(5);
 
+// The settings that the supervisor sends next; nothing when its channel is closed.
+std::optional<Settings> receive_settings(SupervisorLink& supervisor, const ProcessArguments& arguments) {
+    std::optional<Settings> settings = supervisor.receive_settings();
+    if (settings && settings->spill_directory.empty()) settings->spill_directory = arguments.run_directory;
+    return settings;
+}
+
 // Handles settings and signals until the engine is to stop.
-void serve_until_stopped(Engine& engine, SupervisorLink& supervisor, const protocol::Descriptor& signals, Log& log) {
+void serve_until_stopped(Engine& engine, SupervisorLink& supervisor, const ProcessArguments& arguments,
+                         const protocol::Descriptor& signals, Log& log) {
     std::array<pollfd, 2> events = {pollfd{signals.get(), POLLIN, 0}, pollfd{supervisor.descriptor(), POLLIN, 0}};
     while (true) {
         poll(events.data(), events.size(), -1);
@@ -41,7 +49,7 @@ void serve_until_stopped(Engine& engine, SupervisorLink& supervisor, const proto
             return;
         }
         if (events[1].revents == 0) continue;
-        const std::optional<Settings> settings = supervisor.receive_settings();
+        const std::optional<Settings> settings = receive_settings(supervisor, arguments);
         if (!settings) {
             log.warning("the supervisor has closed its channel to the tensile engine");
             return;
@@ -55,7 +63,7 @@ void run(const ProcessArguments& arguments, Log& log) {
     prepare_process();
     const protocol::Descriptor signals = open_signals();
     SupervisorLink supervisor(arguments.control_descriptor);
-    const std::optional<Settings> settings = supervisor.receive_settings();
+    const std::optional<Settings> settings = receive_settings(supervisor, arguments);
     if (!settings) return;
     require_supported_device(*settings);
 
@@ -66,7 +74,7 @@ void run(const ProcessArguments& arguments, Log& log) {
             [&engine](protocol::Descriptor client) { engine.start_session(std::move(client)); }, log);
         supervisor.report_ready(engine.device_name());
         log.log("tensile engine is ready: " + engine.description());
-        serve_until_stopped(engine, supervisor, signals, log);
+        serve_until_stopped(engine, supervisor, arguments, signals, log);
     }
     if (engine.stop(kStopPatience)) {
         log.log("tensile engine is stopped");

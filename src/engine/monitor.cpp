@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "engine/link_view.h"
 #include "engine/plan_view.h"
 #include "memory/byte_size.h"
 #include "models/model_family.h"
@@ -26,7 +27,7 @@ using Cell = MonitorView::Cell;
 
 // The views and their columns, with the SQL types that the extension gives them. "bigint" of bytes and ids, "real"
 // numbers as "double precision".
-constexpr std::array<std::string_view, 15> kPoolColumns = {
+constexpr std::array<std::string_view, 17> kPoolColumns = {
     "session",    // bigint; 0: shared by all sessions
     "pid",        // integer; NULL when shared
     "purpose",    // text: train, model, predict, evaluate
@@ -35,14 +36,16 @@ constexpr std::array<std::string_view, 15> kPoolColumns = {
     "bytes",      // bigint
     "seconds",    // double precision, since granted or queued
     "waits_for",  // text; NULL unless queued
-    // Of trainings that run; NULL for all others (JobUsage says what they mean).
-    "state_bytes",        // bigint
-    "step_bytes",         // bigint
-    "comfortable_bytes",  // bigint
-    "resident_bytes",     // bigint
-    "swapped_bytes",      // bigint
-    "recompute_seconds",  // double precision
-    "stall_seconds",      // double precision
+    // Of trainings that run; NULL for all others.
+    "state_bytes",        // bigint, in the pool also between steps
+    "step_bytes",         // bigint, the part of the shared step region that it uses
+    "comfortable_bytes",  // bigint, with which nothing would move
+    "resident_bytes",     // bigint, state and step together
+    "swapped_bytes",      // bigint, of the spill file
+    "copied_out",         // bigint, bytes so far
+    "copied_in",          // bigint, bytes so far
+    "recompute_seconds",  // double precision, spent so far on ops that ran again
+    "stall_seconds",      // double precision, spent so far waiting for copies
 };
 constexpr std::array<std::string_view, 6> kTensorColumns = {
     "job",      // text
@@ -50,7 +53,7 @@ constexpr std::array<std::string_view, 6> kTensorColumns = {
     "tensor",   // text
     "kind",     // text: variable, input, result, scratch, constant
     "bytes",    // bigint
-    "offset",   // bigint, within the job's extent
+    "offset",   // bigint, within the job's extent; NULL for variables in the spill file
 };
 constexpr std::array<std::string_view, 12> kProgressColumns = {
     "session",          // bigint
@@ -131,12 +134,13 @@ Monitor::Monitor(const Resources& resources, const SessionRegistry& sessions, st
 
 MonitorView Monitor::view(std::string_view name) const {
     if (name == "pool") return pool();
+    if (name == "link") return link_view(resources_.jobs.link, resources_.jobs.lanes);
     if (name == "tensors") return tensors();
     if (name == "progress") return progress();
     if (name == "methods") return methods();
     if (name == "engine") return engine();
     throw Error(sqlstate::kInvalidParameterValue, "tensile engine has no view \"" + std::string(name) + "\"", "",
-                "The views are pool, tensors, progress, methods and engine.");
+                "The views are pool, link, tensors, progress, methods and engine.");
 }
 
 MonitorView Monitor::pool() const {
@@ -158,9 +162,10 @@ MonitorView Monitor::pool() const {
         if (row.owner.purpose == "train" && !is_queued && usage != usages.end()) {
             const JobUsage& used = usage->second;
             cells.insert(cells.end(),
-                         {number(used.state_bytes), number(used.step_bytes), number(used.comfortable_bytes),
-                          number(used.resident_bytes), number(used.swapped_bytes), real(used.recompute_seconds),
-                          real(used.stall_seconds)});
+                         {number(used.resident_bytes), number(used.granted_bytes - used.resident_bytes),
+                          number(used.comfortable_bytes), number(used.granted_bytes), number(used.host_bytes),
+                          number(used.moved.out_bytes), number(used.moved.in_bytes), real(used.moved.recompute_seconds),
+                          real(used.moved.stall_seconds)});
         }
         cells.resize(kPoolColumns.size());
     }
@@ -172,7 +177,7 @@ MonitorView Monitor::tensors() const {
     for (const auto& session : sessions_.sessions())
         for (TensorRow& row : session->tensors())
             view.rows.push_back({std::move(row.job), text_or_null(std::move(row.program)), std::move(row.tensor),
-                                 std::move(row.kind), number(row.bytes), number(row.offset)});
+                                 std::move(row.kind), number(row.bytes), row.offset ? number(*row.offset) : Cell()});
     return view;
 }
 
@@ -224,7 +229,7 @@ MonitorView Monitor::plan(const PlanQuery& query) const {
         const SessionIdentity identity = session->identity();
         if (identity.database_name != query.database_name) continue;
         if (!query.user_name.empty() && identity.user_name != query.user_name) continue;
-        std::vector<PlanRow> rows = session->plan(query.model, resources_.costs);
+        std::vector<PlanRow> rows = session->plan(query.model);
         if (rows.empty()) continue;
         keep_telling_rows(rows, kMaxPlanRows);
         return plan_view(rows);

@@ -5,19 +5,19 @@
 #include "engine/log.h"
 #include "memory/host_budget.h"
 #include "memory/tensor_pool.h"
-#include "planner/cost_model.h"
 #include "runtime/arbiter.h"
 #include "runtime/inference.h"
+#include "runtime/job_memory.h"
 
 namespace tensile {
 
 struct Resources {
     Device& device;
     TensorPool& pool;
+    JobMemory& jobs;
     HostBudget& host;
     Arbiter& arbiter;
     InferenceCache& models;
-    CostModel& costs;
     Log& log;
 };
 

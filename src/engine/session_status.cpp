@@ -61,10 +61,10 @@ std::optional<JobUsage> SessionStatus::usage() const {
     return runner_ == nullptr ? std::nullopt : std::optional(runner_->usage());
 }
 
-std::vector<PlanRow> SessionStatus::plan(std::string_view model, CostModel& costs) const {
+std::vector<PlanRow> SessionStatus::plan(std::string_view model) const {
     const std::lock_guard lock(mutex_);
     if (runner_ == nullptr || !activity_ || activity_->model != model) return {};
-    return runner_->plan(costs);
+    return runner_->plan();
 }
 
 std::vector<TensorRow> SessionStatus::tensors() const {

@@ -56,7 +56,7 @@ class SessionStatus {
     std::vector<TensorRow> tensors() const;
     std::optional<JobUsage> usage() const;
     // The plan of the runner, when the activity is about that model.
-    std::vector<PlanRow> plan(std::string_view model, CostModel& costs) const;
+    std::vector<PlanRow> plan(std::string_view model) const;
 
   private:
     const std::uint64_t id_;

@@ -13,7 +13,7 @@ struct Settings {
     std::uint64_t pool_size = std::uint64_t{1} << 30;    // bytes
     std::uint64_t host_memory = std::uint64_t{1} << 30;  // bytes
     std::string spill_directory;                         // empty: the run directory
-    std::uint64_t spill_limit = 0;                       // bytes
+    std::uint64_t spill_limit = 0;                       // bytes; 0: no swapping
     int threads = 0;                                     // 0: all cores
     std::string device = "auto";
     LogLevel log_level = LogLevel::kLog;

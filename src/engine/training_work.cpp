@@ -43,9 +43,7 @@ class PublishedRunner {
 };
 
 // Copies the job's weights to where the stored model wants them.
-void copy_weights(Device& device, const Job& job, const JobRunner& runner, const Predictor& layout,
-                  std::span<std::byte> weights) {
-    const std::unique_ptr<Stream> stream = device.create_stream(StreamClass::kCopyOut, StreamPriority::kTraining);
+void copy_weights(const Job& job, JobRunner& runner, const Predictor& layout, std::span<std::byte> weights) {
     for (std::size_t i = 0; i < layout.variables().size(); ++i) {
         const Variable& wanted = layout.variables()[i];
         std::size_t found = 0;
@@ -53,13 +51,11 @@ void copy_weights(Device& device, const Job& job, const JobRunner& runner, const
             ++found;
         if (found == job.variables.size() || job.variables[found].type != wanted.type)
             throw InternalError("trained job has no weight \"" + wanted.name + "\" of the stored model's type");
-        const TensorView source = runner.variable(static_cast<int>(found));
         const std::uint64_t offset = layout.weight_offsets()[i];
         if (offset + wanted.type.bytes() > weights.size())
             throw InternalError("weight \"" + wanted.name + "\" lies outside the stored weights");
-        stream->copy(weights.data() + offset, source.as<std::byte>(), wanted.type.bytes());
+        runner.read_variable(static_cast<int>(found), weights.subspan(offset, wanted.type.bytes()));
     }
-    stream->synchronize();
 }
 
 }  // namespace
@@ -79,7 +75,7 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
     if (message.cost_profiles() == nullptr) return;
     for (const flatbuffers::String* profile : *message.cost_profiles())
         merge_cost_profile(protocol::text_of(profile), resources.device.properties(), resources.device.threads(),
-                           resources.costs);
+                           resources.jobs.costs);
 }
 
 void TrainingWork::append(const Request& request) {
@@ -102,19 +98,18 @@ void TrainingWork::run() {
     JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name);
     reporter.enter("queued");
     const PoolOwner owner{status_.id(), status_.identity().backend_pid, "train", declaration_.model_name};
-    pool_share_.require(runner.extent_bytes(), resources_.pool.summary().size, declaration_.model_name);
-    runner.admit(resources_.pool, owner, queue_timeout(queue_timeout_ms_), &status_.stop());
+    runner.admit(resources_.jobs, owner, queue_timeout(queue_timeout_ms_), &status_.stop(), pool_share_);
     const PublishedRunner published(status_, runner);
     reporter.enter("training");
     runner.run(&status_.stop(), [&reporter] { reporter.after_step(); });
     reporter.finish();
-    std::vector<PlanRow> plan = runner.plan(resources_.costs);
+    std::vector<PlanRow> plan = runner.plan();
     keep_telling_rows(plan, kMaxPlanRows);
     send_plan(plan, port_);
     reply(runner, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
 }
 
-void TrainingWork::reply(const JobRunner& runner, double seconds) {
+void TrainingWork::reply(JobRunner& runner, double seconds) {
     const std::string manifest = training_->manifest();
     // Made ready to predict once before anybody stores it; this also tells where each weight belongs.
     const std::unique_ptr<Predictor> layout = predictor_from(manifest);
@@ -123,17 +118,21 @@ void TrainingWork::reply(const JobRunner& runner, double seconds) {
     const std::span<std::byte> content = segment.segment.bytes();
     std::memcpy(content.data(), manifest.data(), manifest.size());
     const std::span<std::byte> weights = content.subspan(manifest.size());
-    copy_weights(resources_.device, training_->job(), runner, *layout, weights);
+    copy_weights(training_->job(), runner, *layout, weights);
     const ModelKey key = hash_model(content.first(manifest.size()), weights);
 
     const RowCounts counts = training_->row_counts();
     flatbuffers::FlatBufferBuilder& builder = port_.begin();
     const auto key_bytes = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
     const auto metrics = write_metrics(builder, training_->metrics());
-    port_.send(
-        protocol::CreateTrainReply(builder, key_bytes, manifest.size(), weight_bytes, metrics, counts.read, counts.used,
-                                   counts.discarded, training_->progress().epoch, seconds, training_->stopped_early()),
-        std::move(segment));
+    const std::string profile = write_cost_profile(resources_.device.properties(), resources_.device.threads(),
+                                                   runner.cost_figures(kMaxProfileFigures));
+    const auto stored_profile =
+        profile.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(profile);
+    port_.send(protocol::CreateTrainReply(builder, key_bytes, manifest.size(), weight_bytes, metrics, counts.read,
+                                          counts.used, counts.discarded, training_->progress().epoch, seconds,
+                                          training_->stopped_early(), stored_profile),
+               std::move(segment));
 }
 
 }  // namespace tensile

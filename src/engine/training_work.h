@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "engine/pool_share.h"
 #include "engine/received_rows.h"
 #include "engine/resources.h"
 #include "engine/row_work.h"
 #include "engine/session_status.h"
+#include "memory/pool_share.h"
 #include "models/model_family.h"
 
 namespace tensile {
@@ -25,7 +25,7 @@ class TrainingWork final : public RowWork {
     void run() override;
 
   private:
-    void reply(const JobRunner& runner, double seconds);
+    void reply(JobRunner& runner, double seconds);
 
     const Resources& resources_;
     SessionStatus& status_;

@@ -179,6 +179,9 @@ class Sweep {
                       order_.begin() + static_cast<std::ptrdiff_t>(group_end), [&](std::uint32_t a, std::uint32_t b) {
                           if (blocks_[a].length() != blocks_[b].length())
                               return blocks_[a].length() > blocks_[b].length();
+                          // Sizes are multiples of the alignment: no gaps in this order.
+                          if (blocks_[a].alignment != blocks_[b].alignment)
+                              return blocks_[a].alignment > blocks_[b].alignment;
                           return blocks_[a].bytes != blocks_[b].bytes ? blocks_[a].bytes > blocks_[b].bytes : a < b;
                       });
             for (; group < group_end; ++group) {
@@ -344,18 +347,16 @@ class Search {
         for (const Block& block : blocks_)
             end = std::max(end, block.last);
         std::vector<std::uint64_t> tops;
-        if (rules_.limit != kNowhere)
-            tops = {rules_.limit};
-        else
-            for (const double slack : {1.0, 1.01, 1.03})
-                tops.push_back(
-                    round_up(static_cast<std::uint64_t>(static_cast<double>(floor_) * slack), rules_.alignment));
+        if (rules_.limit != kNowhere) tops.push_back(rules_.limit);
+        for (const double slack : {1.0, 1.01, 1.03})
+            tops.push_back(round_up(static_cast<std::uint64_t>(static_cast<double>(floor_) * slack), rules_.alignment));
         for (const bool backwards : {false, true})
             sweep({Fit::kLowest, backwards, 0, rules_.limit});
         for (const std::uint64_t top : tops)
             for (const std::int32_t long_length : {2, 8, end / 8, end / 3})
                 for (const bool backwards : {false, true})
-                    if (top < best_.extent_bytes) sweep({Fit::kTwoEnds, backwards, long_length, top});
+                    if (top < best_.extent_bytes && top <= rules_.limit)
+                        sweep({Fit::kTwoEnds, backwards, long_length, top});
         for (const bool backwards : {false, true})
             sweep({Fit::kSmallest, backwards, 0, rules_.limit});
     }

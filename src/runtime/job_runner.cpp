@@ -1,10 +1,16 @@
-// Lays a job out in its extent and runs its steps; see job_runner.h.
+// A job's memory, its instances and its steps; see job_runner.h.
 #include "runtime/job_runner.h"
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
+#include "planner/checker.h"
+#include "runtime/job_admission.h"
+#include "runtime/job_layout.h"
+#include "runtime/program_instance.h"
+#include "runtime/step_costs.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -31,40 +37,63 @@ bool is_set(const StopFlag* stop) {
     throw Error(sqlstate::kQueryCanceled, "canceling job due to a stop request");
 }
 
+// Memory for one piece between a spill file and somewhere else.
+class StagingBuffer {
+  public:
+    StagingBuffer() : memory_(static_cast<std::byte*>(::operator new (kCopyPiece, std::align_val_t{kCopyAlignment}))) {}
+    std::span<std::byte> first(std::size_t bytes) { return {memory_.get(), bytes}; }
+
+  private:
+    struct Free {
+        void operator()(std::byte* memory) const { ::operator delete (memory, std::align_val_t{kCopyAlignment}); }
+    };
+    std::unique_ptr<std::byte, Free> memory_;
+};
+
+void initialize(const Variable& variable, std::byte* data) {
+    const TensorView view = view_of(variable.type, data);
+    std::memset(view.data, 0, view.type.bytes());
+    if (variable.initialize) variable.initialize(view);
+}
+
 }  // namespace
 
-struct JobRunner::State {
-    struct ProgramSlot {
-        std::shared_ptr<const PlannedProgram> planned;
-        std::vector<std::size_t> variables;  // job's variable, by program variable
-        std::uint64_t constants = 0;         // offset in the extent
-        std::int64_t grain = 1;
-        std::unique_ptr<ProgramInstance> instance;
-    };
-
-    State(Arbiter& turns, Job& run, std::string name) : arbiter(turns), job(run), label(std::move(name)) {}
-
-    void add_program(Device& device, const Program& program);
-    void lay_out();
-    void step(int program, const StopFlag* stop, const std::function<void(std::int64_t, std::int64_t)>& feed_rows);
-    TensorView variable(std::size_t index) const {
-        return view_of(job.variables[index].type, extent.data() + variable_offsets[index]);
+struct JobRunner::State final : StepRegion::User {
+    State(Device& compute, Arbiter& turns, Job& run, std::string name)
+        : device(compute), arbiter(turns), job(run), label(std::move(name)) {}
+    ~State() override {
+        for (const auto& instance : instances)
+            instance->cancel();
+        // From here on nobody asks for finish_copies().
+        grant.step = {};
     }
 
+    void add_program(const Program& program);
+    void make_instances(JobMemory& memory);
+    void initialize_variables(const StopFlag* stop);
+    std::byte* enter_region(const StopFlag* stop);
+    LaunchStatus finish_copies(const StopFlag* stop) noexcept override;
+    void step(int program, const StopFlag* stop, const std::function<void(std::int64_t, std::int64_t)>& feed_rows);
+
+    Device& device;
     Arbiter& arbiter;
     Job& job;
     std::string label;
-    std::vector<ProgramSlot> programs;
-    // The extent: variables | constants of each program | transient region, shared by all programs.
-    std::vector<std::uint64_t> variable_offsets;
-    std::uint64_t transient_offset = 0;
-    std::uint64_t extent_bytes = 0;
-    Extent extent;
-    int feeding = 0;  // the program whose batch is being fed
+    JobMemory* memory = nullptr;     // from admission on
+    std::optional<StepCosts> costs;  // too
+    std::vector<JobProgram> programs;
+    std::vector<std::int64_t> grains;  // by program
+    JobLayout in_place;
+    JobGrant grant;
+    std::vector<std::unique_ptr<ProgramInstance>> instances;  // by program; gone before what they lie in
+    // Of the latest turn.
+    std::byte* region = nullptr;
+    ProgramInstance* latest = nullptr;  // whose copies may be under way
+    int feeding = 0;                    // the program whose batch is being fed
 };
 
-void JobRunner::State::add_program(Device& device, const Program& program) {
-    ProgramSlot slot;
+void JobRunner::State::add_program(const Program& program) {
+    JobProgram added;
     for (const ValueId id : program.variables()) {
         const Value& value = program.value(id);
         const auto found = std::find_if(job.variables.begin(), job.variables.end(),
@@ -72,89 +101,128 @@ void JobRunner::State::add_program(Device& device, const Program& program) {
         if (found == job.variables.end() || found->type != value.type)
             throw InternalError("program \"" + program.name() + "\" uses variable \"" + value.name +
                                 "\", which the job does not declare with that type");
-        slot.variables.push_back(static_cast<std::size_t>(found - job.variables.begin()));
+        added.variables.push_back(static_cast<std::size_t>(found - job.variables.begin()));
     }
-    slot.planned = plan_program(device, program, {});
-    slot.grain = feeding_grain(program);
-    programs.push_back(std::move(slot));
+    added.planned = prepare_program(device, program, {});
+    grains.push_back(feeding_grain(program));
+    programs.push_back(std::move(added));
 }
 
-void JobRunner::State::lay_out() {
-    std::uint64_t end = 0;
-    for (const Variable& variable : job.variables) {
-        variable_offsets.push_back(end);
-        end += aligned_size(variable.type.bytes());
+void JobRunner::State::make_instances(JobMemory& shared) {
+    std::byte* const base = grant.state.data();
+    std::vector<std::byte*> addresses;
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+        PlannedProgram& planned = *programs[i].planned;
+        planned.plan = grant.layout.plans[i];
+        check_plan(planned.executable->lowered(), planned.plan);
+        addresses.clear();
+        for (const std::size_t variable : programs[i].variables) {
+            const TensorHome& home = grant.layout.variables[variable];
+            addresses.push_back(home.home == Home::kResident ? base + home.offset : nullptr);
+        }
+        const HostCopies copies{&shared.lanes, grant.spill.get(), grant.layout.tensor_copies[i]};
+        instances.push_back(std::make_unique<ProgramInstance>(
+            programs[i].planned, InstancePlaces{{base, region}, base + grant.layout.constants[i], addresses}, &copies));
     }
-    std::uint64_t transient_bytes = 0;
-    for (ProgramSlot& slot : programs) {
-        slot.constants = end;
-        end += slot.planned->constant_bytes;
-        transient_bytes = std::max(transient_bytes, slot.planned->plan.extent_bytes);
+}
+
+// Those at home away pass through the step region, which has room for each of them.
+void JobRunner::State::initialize_variables(const StopFlag* stop) {
+    for (std::size_t i = 0; i < job.variables.size(); ++i) {
+        if (is_set(stop)) throw_stopped();
+        const Variable& variable = job.variables[i];
+        if (grant.layout.variables[i].home == Home::kResident) {
+            initialize(variable, grant.state.data() + grant.layout.variables[i].offset);
+            continue;
+        }
+        const Arbiter::Turn turn = arbiter.take_turn(stop);
+        std::byte* const staging = enter_region(stop);
+        initialize(variable, staging);
+        write_pieces(*grant.spill, grant.layout.variable_copies[i],
+                     {staging, aligned_size(variable.type.bytes(), kCopyAlignment)});
     }
-    transient_offset = end;
-    extent_bytes = end + transient_bytes;
+}
+
+// In a turn. Where the region is now.
+std::byte* JobRunner::State::enter_region(const StopFlag* stop) {
+    std::byte* const now = memory->steps.enter(*this, stop);
+    if (now == nullptr) throw_stopped();
+    if (now == region) return now;
+    // It moves only after this job's copies have ended.
+    region = now;
+    for (const auto& instance : instances)
+        instance->set_step_region(now);
+    return now;
+}
+
+LaunchStatus JobRunner::State::finish_copies(const StopFlag* stop) noexcept {
+    if (latest == nullptr) return LaunchStatus::kCompleted;
+    try {
+        return latest->drain(stop);
+    } catch (...) {
+        // The job meets the error itself when it goes on.
+        latest->cancel();
+        return LaunchStatus::kCompleted;
+    }
 }
 
 void JobRunner::State::step(int program, const StopFlag* stop,
                             const std::function<void(std::int64_t, std::int64_t)>& feed_rows) {
     Driver& driver = *job.driver;
-    ProgramSlot& slot = programs[static_cast<std::size_t>(program)];
-    ProgramInstance& instance = *slot.instance;
+    ProgramInstance& instance = *instances[static_cast<std::size_t>(program)];
+    const Arbiter::Turn turn = arbiter.take_turn(stop);
+    enter_region(stop);
+    // A plan knows which of its own earlier copies to wait for, but nothing of other programs'.
+    if (latest != nullptr && latest != &instance && latest->drain(stop) == LaunchStatus::kStopped) throw_stopped();
+    latest = &instance;
+    if (instance.wait_for_feed(stop) == LaunchStatus::kStopped) throw_stopped();
     driver.feed(program, {instance.inputs(), instance.extents()});
-    {
-        const Arbiter::Turn turn = arbiter.take_turn(stop);
-        feeding = program;
-        turn.stream().parallel_for(driver.feed_row_count(program), slot.grain, feed_rows);
-        instance.clear_unused_rows();
-        if (instance.run(turn.stream(), stop) == LaunchStatus::kStopped) throw_stopped();
-    }
+    feeding = program;
+    turn.stream().parallel_for(driver.feed_row_count(program), grains[static_cast<std::size_t>(program)], feed_rows);
+    instance.clear_unused_rows();
+    const OpTimes times = costs->begin(static_cast<std::size_t>(program));
+    if (instance.run(turn.stream(), stop, times) == LaunchStatus::kStopped) throw_stopped();
+    costs->learn(static_cast<std::size_t>(program));
     driver.observe(program, instance.outputs());
 }
 
 JobRunner::JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label)
-    : state_(std::make_unique<State>(arbiter, job, std::move(label))) {
+    : state_(std::make_unique<State>(device, arbiter, job, std::move(label))) {
     for (const Program& program : job.programs)
-        state_->add_program(device, program);
-    state_->lay_out();
+        state_->add_program(program);
+    state_->in_place = lay_out_in_place(state_->programs, job.variables);
 }
 
 JobRunner::~JobRunner() = default;
 
 std::uint64_t JobRunner::extent_bytes() const {
-    return state_->extent_bytes;
+    return state_->in_place.extent_bytes();
 }
 
-void JobRunner::admit(TensorPool& pool, const PoolOwner& owner, std::optional<std::chrono::milliseconds> timeout,
-                      const StopFlag* stop) {
+void JobRunner::admit(JobMemory& memory, const PoolOwner& owner, std::optional<std::chrono::milliseconds> timeout,
+                      const StopFlag* stop, const PoolShare& share) {
     State& state = *state_;
-    state.extent = pool.acquire(state.extent_bytes, owner, timeout, stop);
-    for (std::size_t i = 0; i < state.job.variables.size(); ++i) {
-        if (is_set(stop)) throw_stopped();
-        const TensorView view = state.variable(i);
-        std::memset(view.data, 0, view.type.bytes());
-        if (state.job.variables[i].initialize) state.job.variables[i].initialize(view);
+    state.memory = &memory;
+    state.costs.emplace(memory.costs);
+    for (const JobProgram& program : state.programs)
+        state.costs->add(program.planned->executable->lowered());
+    JobAdmission admission(state.arbiter, memory, state.programs, state.job.variables, state, owner, stop);
+    state.grant = admission.admit(state.in_place, timeout, share);
+    {
+        const Arbiter::Turn turn = state.arbiter.take_turn(stop);
+        state.enter_region(stop);
     }
-    std::vector<std::byte*> addresses;
-    for (State::ProgramSlot& slot : state.programs) {
-        addresses.clear();
-        for (const std::size_t variable : slot.variables)
-            addresses.push_back(state.extent.data() + state.variable_offsets[variable]);
-        slot.instance =
-            std::make_unique<ProgramInstance>(slot.planned,
-                                              InstancePlaces{{nullptr, state.extent.data() + state.transient_offset},
-                                                             state.extent.data() + slot.constants,
-                                                             addresses},
-                                              nullptr);
-    }
+    state.make_instances(memory);
+    state.initialize_variables(stop);
 }
 
 void JobRunner::run(const StopFlag* stop, const std::function<void()>& after_step) {
     State& state = *state_;
-    if (!state.extent) throw InternalError("job \"" + state.label + "\" runs before it is admitted");
+    if (state.instances.empty()) throw InternalError("job \"" + state.label + "\" runs before it is admitted");
     Driver& driver = *state.job.driver;
     // Made once: a step must not allocate.
     const std::function<void(std::int64_t, std::int64_t)> feed_rows = [&state](std::int64_t begin, std::int64_t end) {
-        ProgramInstance& instance = *state.programs[static_cast<std::size_t>(state.feeding)].instance;
+        ProgramInstance& instance = *state.instances[static_cast<std::size_t>(state.feeding)];
         state.job.driver->feed_rows(state.feeding, {instance.inputs(), instance.extents()}, begin, end);
     };
     while (const std::optional<int> program = driver.next()) {
@@ -162,54 +230,87 @@ void JobRunner::run(const StopFlag* stop, const std::function<void()>& after_ste
         state.step(*program, stop, feed_rows);
         if (after_step) after_step();
     }
+    if (state.latest != nullptr && state.latest->drain(stop) == LaunchStatus::kStopped) throw_stopped();
 }
 
-TensorView JobRunner::variable(int index) const {
-    return state_->variable(static_cast<std::size_t>(index));
+void JobRunner::read_variable(int index, std::span<std::byte> to) {
+    State& state = *state_;
+    const auto variable = static_cast<std::size_t>(index);
+    if (to.size() != state.job.variables.at(variable).type.bytes())
+        throw InternalError("variable \"" + state.job.variables[variable].name + "\" is read as one of another size");
+    const TensorHome& home = state.grant.layout.variables.at(variable);
+    if (home.home == Home::kResident) {
+        const std::unique_ptr<Stream> stream =
+            state.device.create_stream(StreamClass::kCopyOut, StreamPriority::kTraining);
+        stream->copy(to.data(), state.grant.state.data() + home.offset, to.size());
+        stream->synchronize();
+        return;
+    }
+    StagingBuffer staging;
+    for (std::uint64_t offset = state.grant.layout.variable_copies[variable]; !to.empty(); offset += kCopyPiece) {
+        const std::size_t wanted = std::min<std::size_t>(to.size(), kCopyPiece);
+        const std::span<std::byte> piece = staging.first(aligned_size(wanted, kCopyAlignment));
+        state.grant.spill->read(offset, piece);
+        std::memcpy(to.data(), piece.data(), wanted);
+        to = to.subspan(wanted);
+    }
+}
+
+std::vector<PlanRow> JobRunner::plan() const {
+    const State& state = *state_;
+    const LinkModel link = state.memory->link.model();
+    std::vector<PlanRow> rows;
+    for (std::size_t i = 0; i < state.programs.size(); ++i)
+        append_plan_rows(rows, state.programs[i].planned->executable->lowered(), state.grant.layout.plans[i], link,
+                         state.costs->expected_seconds(i));
+    return rows;
+}
+
+std::vector<CostFigure> JobRunner::cost_figures(std::size_t limit) const {
+    return state_->costs->figures(limit);
+}
+
+std::vector<TensorRow> JobRunner::tensors() const {
+    const State& state = *state_;
+    // Before admission, as it would be in place.
+    const JobLayout& layout = state.instances.empty() ? state.in_place : state.grant.layout;
+    std::vector<TensorRow> rows;
+    for (std::size_t i = 0; i < state.job.variables.size(); ++i) {
+        const Variable& variable = state.job.variables[i];
+        const TensorHome& home = layout.variables[i];
+        rows.push_back({state.label, "", variable.name, "variable", variable.type.bytes(),
+                        home.home == Home::kResident ? std::optional(home.offset) : std::nullopt});
+    }
+    for (std::size_t program = 0; program < state.programs.size(); ++program) {
+        const PlannedProgram& planned = *state.programs[program].planned;
+        const Plan& plan = layout.plans[program];
+        const LoweredProgram& lowered = planned.executable->lowered();
+        const std::vector<std::int32_t> places = last_places(lowered, plan);
+        for (std::size_t i = 0; i < lowered.tensors.size(); ++i) {
+            const LoweredTensor& tensor = lowered.tensors[i];
+            if (tensor.kind == LoweredKind::kVariable) continue;
+            std::uint64_t offset = 0;
+            if (places[i] >= 0)
+                // A transient tensor may lie in the state while a variable is away from it.
+                offset = plan.places[static_cast<std::size_t>(places[i])].offset;
+            if (places[i] >= 0 && offset >= plan.state_bytes) offset += layout.state_bytes - plan.state_bytes;
+            if (places[i] < 0) offset = layout.constants[program] + planned.constant_offsets[i];
+            rows.push_back({state.label, lowered.name, tensor.name, name_of(tensor.kind), tensor.bytes, offset});
+        }
+    }
+    return rows;
 }
 
 JobUsage JobRunner::usage() const {
     const State& state = *state_;
     JobUsage usage;
-    usage.state_bytes = state.transient_offset;
-    usage.step_bytes = state.extent_bytes - state.transient_offset;
-    usage.comfortable_bytes = state.extent_bytes;
-    usage.resident_bytes = state.transient_offset;
+    usage.comfortable_bytes = state.in_place.extent_bytes();
+    usage.granted_bytes = state.grant.layout.extent_bytes();
+    usage.resident_bytes = state.grant.layout.state_bytes;
+    usage.host_bytes = state.grant.layout.host_bytes;
+    for (const auto& instance : state.instances)
+        usage.moved += instance->counters();
     return usage;
-}
-
-std::vector<PlanRow> JobRunner::plan(CostModel& costs) const {
-    std::vector<PlanRow> rows;
-    for (const State::ProgramSlot& slot : state_->programs) {
-        const LoweredProgram& lowered = slot.planned->executable->lowered();
-        append_plan_rows(rows, lowered, slot.planned->plan, {}, costs.seconds(costs.prepare(lowered)));
-    }
-    return rows;
-}
-
-std::vector<TensorRow> JobRunner::tensors() const {
-    const State& state = *state_;
-    std::vector<TensorRow> rows;
-    for (std::size_t i = 0; i < state.job.variables.size(); ++i) {
-        const Variable& variable = state.job.variables[i];
-        rows.push_back({state.label, "", variable.name, "variable", variable.type.bytes(), state.variable_offsets[i]});
-    }
-    for (const State::ProgramSlot& slot : state.programs) {
-        const LoweredProgram& lowered = slot.planned->executable->lowered();
-        const std::vector<std::int32_t> places = last_places(lowered, slot.planned->plan);
-        for (std::size_t i = 0; i < lowered.tensors.size(); ++i) {
-            const LoweredTensor& tensor = lowered.tensors[i];
-            std::uint64_t offset = 0;
-            if (places[i] >= 0)
-                offset = state.transient_offset + slot.planned->plan.places[static_cast<std::size_t>(places[i])].offset;
-            else if (slot.planned->constant_offsets[i] != kNoOffset)
-                offset = slot.constants + slot.planned->constant_offsets[i];
-            else
-                continue;  // a variable
-            rows.push_back({state.label, lowered.name, tensor.name, name_of(tensor.kind), tensor.bytes, offset});
-        }
-    }
-    return rows;
 }
 
 }  // namespace tensile

@@ -12,6 +12,7 @@
 #include "support/fake_device.h"
 #include "tensor/random.h"
 #include "unit/runtime/linear_job.h"
+#include "unit/runtime/moving_plan.h"
 
 namespace tensile {
 namespace {
@@ -22,19 +23,20 @@ struct Outcome {
     bool operator==(const Outcome& other) const { return weights == other.weights && log.losses == other.log.losses; }
 };
 
-Outcome run_job(Device& device, Arbiter& arbiter, TensorPool& pool, const LinearJobOptions& options,
+Outcome run_job(Device& device, Arbiter& arbiter, JobMemory& memory, const LinearJobOptions& options,
                 const std::function<void(int step)>& after_step = {}) {
     Outcome outcome;
     Job job = make_linear_job(options, outcome.log);
     JobRunner runner(device, arbiter, job, "linear");
-    runner.admit(pool, {1, 1, "train", "linear"}, std::nullopt, nullptr);
+    runner.admit(memory, {1, 1, "train", "linear"}, std::nullopt, nullptr);
     int step = 0;
     runner.run(nullptr, [&] {
         if (after_step) after_step(++step);
     });
     for (std::size_t i = 0; i < job.variables.size(); ++i) {
-        const TensorView view = runner.variable(static_cast<int>(i));
-        outcome.weights.insert(outcome.weights.end(), view.as<float>(), view.as<float>() + view.type.shape.elements());
+        std::vector<float> weights(static_cast<std::size_t>(job.variables[i].type.shape.elements()));
+        runner.read_variable(static_cast<int>(i), std::as_writable_bytes(std::span(weights)));
+        outcome.weights.insert(outcome.weights.end(), weights.begin(), weights.end());
     }
     return outcome;
 }
@@ -53,11 +55,13 @@ TEST(CpuJobs, LearnLikeTheReference) {
     CpuDevice cpu(2);
     Arbiter cpu_arbiter(cpu);
     TensorPool cpu_pool(cpu, 64 << 20);
+    JobMemory cpu_memory(cpu_pool, "", 0, no_planner());
     testing::FakeDevice fake;
     Arbiter fake_arbiter(fake);
     TensorPool fake_pool(fake, 64 << 20);
-    const Outcome fast = run_job(cpu, cpu_arbiter, cpu_pool, usual_options());
-    const Outcome reference = run_job(fake, fake_arbiter, fake_pool, usual_options());
+    JobMemory fake_memory(fake_pool, "", 0, no_planner());
+    const Outcome fast = run_job(cpu, cpu_arbiter, cpu_memory, usual_options());
+    const Outcome reference = run_job(fake, fake_arbiter, fake_memory, usual_options());
     ASSERT_EQ(fast.log.losses.size(), reference.log.losses.size());
     for (std::size_t i = 0; i < fast.log.losses.size(); ++i)
         EXPECT_NEAR(fast.log.losses[i], reference.log.losses[i], 1e-3F * (1 + reference.log.losses[i])) << i;
@@ -68,30 +72,32 @@ TEST(CpuJobs, BitsDoNotDependOnTheNumberOfThreads) {
     CpuDevice device(1);
     Arbiter arbiter(device);
     TensorPool pool(device, 64 << 20);
-    const Outcome alone = run_job(device, arbiter, pool, usual_options());
+    JobMemory memory(pool, "", 0, no_planner());
+    const Outcome alone = run_job(device, arbiter, memory, usual_options());
     for (const int threads : {2, 4}) {
         device.set_threads(threads);
-        EXPECT_EQ(run_job(device, arbiter, pool, usual_options()), alone) << threads;
+        EXPECT_EQ(run_job(device, arbiter, memory, usual_options()), alone) << threads;
     }
     const auto change = [&](int step) { device.set_threads(1 + step % 3); };
-    EXPECT_EQ(run_job(device, arbiter, pool, usual_options(), change), alone) << "changed at every step";
+    EXPECT_EQ(run_job(device, arbiter, memory, usual_options(), change), alone) << "changed at every step";
 }
 
 TEST(CpuJobs, JobsAndPredictionsAtOnceGiveTheBitsOfEachAlone) {
     CpuDevice device(2);
     Arbiter arbiter(device);
     TensorPool pool(device, 64 << 20);
+    JobMemory memory(pool, "", 0, no_planner());
     LinearJobOptions left = usual_options();
     LinearJobOptions right = usual_options();
     right.seed = 9;
     right.capacity = 64;
-    const Outcome left_alone = run_job(device, arbiter, pool, left);
-    const Outcome right_alone = run_job(device, arbiter, pool, right);
+    const Outcome left_alone = run_job(device, arbiter, memory, left);
+    const Outcome right_alone = run_job(device, arbiter, memory, right);
     Outcome left_shared;
     Outcome right_shared;
     {
-        std::jthread one([&] { left_shared = run_job(device, arbiter, pool, left); });
-        std::jthread other([&] { right_shared = run_job(device, arbiter, pool, right); });
+        std::jthread one([&] { left_shared = run_job(device, arbiter, memory, left); });
+        std::jthread other([&] { right_shared = run_job(device, arbiter, memory, right); });
     }
     EXPECT_EQ(left_shared, left_alone);
     EXPECT_EQ(right_shared, right_alone);

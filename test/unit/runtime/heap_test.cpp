@@ -14,6 +14,7 @@
 #include "unit/runtime/allocation_probe.h"
 #include "unit/runtime/linear_job.h"
 #include "unit/runtime/linear_model.h"
+#include "unit/runtime/moving_plan.h"
 
 namespace tensile {
 namespace {
@@ -30,12 +31,13 @@ class Heap : public ::testing::Test {
     static HeapTraffic traffic_of_steps(Device& device, int from, const LinearJobOptions& options) {
         Arbiter arbiter(device);
         TensorPool pool(device, 64 << 20);
+        JobMemory memory(pool, "", 0, no_planner());
         LinearJobLog log;
         log.losses.reserve(static_cast<std::size_t>(options.steps));
         log.rows_fed.reserve(static_cast<std::size_t>(options.steps));
         Job job = make_linear_job(options, log);
         JobRunner runner(device, arbiter, job, "linear");
-        runner.admit(pool, {1, 1, "train", "linear"}, std::nullopt, nullptr);
+        runner.admit(memory, {1, 1, "train", "linear"}, std::nullopt, nullptr);
         int step = 0;
         runner.run(nullptr, [&] {
             if (++step == from) testing::start_watching_heap();
@@ -89,6 +91,7 @@ TEST_F(Heap, StepsOnTheCpuTakeNoTensorMemory) {
 TEST_F(Heap, PredictionsOfALoadedModelDoNotAllocate) {
     testing::FakeDevice device;
     TensorPool pool(device, 64 << 20);
+    JobMemory memory(pool, "", 0, no_planner());
     InferenceCache cache(device, pool, 16);
     auto stored = std::make_unique<LinearModel>();
     const std::vector<std::byte> weights(stored->weight_bytes());

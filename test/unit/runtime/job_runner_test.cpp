@@ -10,9 +10,11 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/program_instance.h"
 #include "support/fake_device.h"
 #include "tensor/error.h"
 #include "unit/runtime/linear_job.h"
+#include "unit/runtime/moving_plan.h"
 
 namespace tensile {
 namespace {
@@ -27,15 +29,16 @@ struct Outcome {
 };
 
 // Runs a job on a device that others may use at the same time.
-Outcome run_job(Device& device, Arbiter& arbiter, TensorPool& pool, const LinearJobOptions& options) {
+Outcome run_job(Device& device, Arbiter& arbiter, JobMemory& memory, const LinearJobOptions& options) {
     Outcome outcome;
     Job job = make_linear_job(options, outcome.log);
     JobRunner runner(device, arbiter, job, "linear");
-    runner.admit(pool, kOwner, std::nullopt, nullptr);
+    runner.admit(memory, kOwner, std::nullopt, nullptr);
     runner.run(nullptr, {});
     for (std::size_t i = 0; i < job.variables.size(); ++i) {
-        const TensorView view = runner.variable(static_cast<int>(i));
-        outcome.weights.insert(outcome.weights.end(), view.as<float>(), view.as<float>() + view.type.shape.elements());
+        std::vector<float> weights(static_cast<std::size_t>(job.variables[i].type.shape.elements()));
+        runner.read_variable(static_cast<int>(i), std::as_writable_bytes(std::span(weights)));
+        outcome.weights.insert(outcome.weights.end(), weights.begin(), weights.end());
     }
     return outcome;
 }
@@ -44,9 +47,10 @@ TEST(JobRunner, LearnsAndGivesEverythingBack) {
     FakeDevice device;
     Arbiter arbiter(device);
     TensorPool pool(device, 16 << 20);
+    JobMemory memory(pool, "", 0, no_planner());
     LinearJobOptions options;
     options.steps = 200;
-    const Outcome outcome = run_job(device, arbiter, pool, options);
+    const Outcome outcome = run_job(device, arbiter, memory, options);
     ASSERT_EQ(outcome.log.losses.size(), 200U);
     EXPECT_LT(outcome.log.losses.back(), 0.05F * outcome.log.losses.front());
     EXPECT_EQ(outcome.log.rows_fed[3], 4) << "100 rows in batches of 32";
@@ -57,33 +61,35 @@ TEST(JobRunner, RepeatsBitForBit) {
     FakeDevice device;
     Arbiter arbiter(device);
     TensorPool pool(device, 16 << 20);
+    JobMemory memory(pool, "", 0, no_planner());
     LinearJobOptions options;
     options.two_programs = true;
-    const Outcome first = run_job(device, arbiter, pool, options);
-    const Outcome second = run_job(device, arbiter, pool, options);
+    const Outcome first = run_job(device, arbiter, memory, options);
+    const Outcome second = run_job(device, arbiter, memory, options);
     EXPECT_EQ(first.weights, second.weights);
     EXPECT_EQ(first.log.losses, second.log.losses);
     options.seed = 2;
-    EXPECT_NE(run_job(device, arbiter, pool, options).weights, first.weights);
+    EXPECT_NE(run_job(device, arbiter, memory, options).weights, first.weights);
 }
 
 TEST(JobRunner, JobsThatShareTheDeviceGiveTheBitsOfJobsAlone) {
     FakeDevice device;
     Arbiter arbiter(device);
     TensorPool pool(device, 16 << 20);
+    JobMemory memory(pool, "", 0, no_planner());
     LinearJobOptions left;
     left.steps = 60;
     left.two_programs = true;
     LinearJobOptions right = left;
     right.seed = 7;
     right.capacity = 16;
-    const Outcome left_alone = run_job(device, arbiter, pool, left);
-    const Outcome right_alone = run_job(device, arbiter, pool, right);
+    const Outcome left_alone = run_job(device, arbiter, memory, left);
+    const Outcome right_alone = run_job(device, arbiter, memory, right);
     Outcome left_shared;
     Outcome right_shared;
     {
-        std::jthread one([&] { left_shared = run_job(device, arbiter, pool, left); });
-        std::jthread other([&] { right_shared = run_job(device, arbiter, pool, right); });
+        std::jthread one([&] { left_shared = run_job(device, arbiter, memory, left); });
+        std::jthread other([&] { right_shared = run_job(device, arbiter, memory, right); });
     }
     EXPECT_EQ(left_shared.weights, left_alone.weights);
     EXPECT_EQ(right_shared.weights, right_alone.weights);
@@ -121,14 +127,15 @@ TEST(JobRunner, TensorsAreListedWithoutOverlapOfVariablesAndTheRest) {
     std::set<std::string> kinds;
     for (const TensorRow& row : runner.tensors()) {
         EXPECT_EQ(row.job, "linear");
-        EXPECT_LE(row.offset + row.bytes, runner.extent_bytes());
+        ASSERT_TRUE(row.offset);
+        EXPECT_LE(*row.offset + row.bytes, runner.extent_bytes());
         kinds.insert(row.kind);
         if (row.kind == "variable") {
             EXPECT_TRUE(row.program.empty());
-            variables_end = std::max(variables_end, row.offset + row.bytes);
+            variables_end = std::max(variables_end, *row.offset + row.bytes);
         } else {
             EXPECT_TRUE(row.program == "step_32" || row.program == "step_128") << row.program;
-            others_begin = std::min(others_begin, row.offset);
+            others_begin = std::min(others_begin, *row.offset);
         }
     }
     EXPECT_LE(variables_end, others_begin);
@@ -145,11 +152,12 @@ TEST(JobRunner, StopsWithinAStep) {
     FakeDevice device(device_options);
     Arbiter arbiter(device);
     TensorPool pool(device, 16 << 20);
+    JobMemory memory(pool, "", 0, no_planner());
     LinearJobLog log;
     {
         Job job = make_linear_job({}, log);
         JobRunner runner(device, arbiter, job, "linear");
-        runner.admit(pool, kOwner, std::nullopt, &stop);
+        runner.admit(memory, kOwner, std::nullopt, &stop);
         EXPECT_GT(pool.summary().used, 0U);
         try {
             runner.run(&stop, {});
@@ -168,10 +176,11 @@ TEST(JobRunner, CallsBackAfterEachStep) {
     FakeDevice device;
     Arbiter arbiter(device);
     TensorPool pool(device, 16 << 20);
+    JobMemory memory(pool, "", 0, no_planner());
     LinearJobLog log;
     Job job = make_linear_job({}, log);
     JobRunner runner(device, arbiter, job, "linear");
-    runner.admit(pool, kOwner, std::nullopt, nullptr);
+    runner.admit(memory, kOwner, std::nullopt, nullptr);
     std::vector<std::size_t> seen;
     runner.run(nullptr, [&] { seen.push_back(log.losses.size()); });
     ASSERT_EQ(seen.size(), 20U);
@@ -183,13 +192,14 @@ TEST(JobRunner, AJobThatDoesNotFitThePoolSaysWhatItNeeds) {
     FakeDevice device;
     Arbiter arbiter(device);
     TensorPool pool(device, 1 << 20);
+    JobMemory memory(pool, "", 0, no_planner());
     LinearJobLog log;
     LinearJobOptions options;
     options.capacity = 1 << 16;
     Job job = make_linear_job(options, log);
     JobRunner runner(device, arbiter, job, "linear");
     try {
-        runner.admit(pool, kOwner, std::nullopt, nullptr);
+        runner.admit(memory, kOwner, std::nullopt, nullptr);
         FAIL() << "the job was admitted";
     } catch (const Error& error) {
         EXPECT_EQ(error.sqlstate(), sqlstate::kConfigurationLimitExceeded);
@@ -211,24 +221,26 @@ TEST(JobRunner, ContinuesWhereARestoredDriverSays) {
     FakeDevice device;
     Arbiter arbiter(device);
     TensorPool pool(device, 16 << 20);
+    JobMemory memory(pool, "", 0, no_planner());
     LinearJobOptions options;
-    const Outcome whole = run_job(device, arbiter, pool, options);
+    const Outcome whole = run_job(device, arbiter, memory, options);
 
     LinearJobOptions half = options;
     half.steps = 10;
     LinearJobLog log;
     Job first = make_linear_job(half, log);
     JobRunner first_runner(device, arbiter, first, "first half");
-    first_runner.admit(pool, kOwner, std::nullopt, nullptr);
+    first_runner.admit(memory, kOwner, std::nullopt, nullptr);
     first_runner.run(nullptr, {});
 
     Job second = make_linear_job(options, log);
     second.driver->restore_state(first.driver->save_state());
+    for (std::size_t i = 0; i < first.variables.size(); ++i)
+        second.variables[i].initialize = [&first_runner, i](const TensorView& view) {
+            first_runner.read_variable(static_cast<int>(i), {view.as<std::byte>(), view.type.bytes()});
+        };
     JobRunner second_runner(device, arbiter, second, "second half");
-    second_runner.admit(pool, kOwner, std::nullopt, nullptr);
-    for (int i = 0; i < static_cast<int>(first.variables.size()); ++i)
-        std::memcpy(second_runner.variable(i).data, first_runner.variable(i).data,
-                    first.variables[static_cast<std::size_t>(i)].type.bytes());
+    second_runner.admit(memory, kOwner, std::nullopt, nullptr);
     second_runner.run(nullptr, {});
     EXPECT_EQ(log.losses, whole.log.losses);
 }

@@ -159,6 +159,11 @@ class StayMaker {
 Plan make_moving_plan(const LoweredProgram& program, const MovingPlanOptions& options) {
     std::uint64_t state_bytes = 0;
     const std::vector<TensorHome> homes = homes_of(program, options.host_variables, state_bytes);
+    return make_moving_plan(program, options, homes, state_bytes);
+}
+
+Plan make_moving_plan(const LoweredProgram& program, const MovingPlanOptions& options,
+                      const std::vector<TensorHome>& homes, std::uint64_t state_bytes) {
     Schedule schedule;
     if (options.recomputes)
         schedule.sequence = repeating_sequence(program);
@@ -173,6 +178,54 @@ Plan make_moving_plan(const LoweredProgram& program, const MovingPlanOptions& op
     if (!plan) throw InternalError("the schedule of a test cannot be placed");
     check_plan(program, *plan);
     return *plan;
+}
+
+namespace {
+
+JobPlan plan_moving(const JobRequest& request, const MovingPlanOptions& options) {
+    JobPlan plan;
+    for (const std::uint64_t bytes : request.variable_bytes) {
+        if (options.host_variables) {
+            plan.variable_homes.push_back({Home::kHost, kNoOffset});
+            continue;
+        }
+        plan.variable_homes.push_back({Home::kResident, plan.state_bytes});
+        plan.state_bytes += aligned_size(bytes, kCopyAlignment);
+    }
+    for (const ProgramTask& task : request.programs) {
+        std::vector<TensorHome> homes(task.program->tensors.size());
+        for (std::size_t i = 0; i < homes.size(); ++i)
+            if (task.variables[i] >= 0) homes[i] = plan.variable_homes[at(task.variables[i])];
+        plan.plans.push_back(make_moving_plan(*task.program, options, homes, plan.state_bytes));
+        plan.extent_bytes = std::max(plan.extent_bytes, plan.plans.back().extent_bytes);
+    }
+    return plan;
+}
+
+template <bool kHostVariables>
+JobPlanner planner() {
+    static constexpr MovingPlanOptions kOptions{true, kHostVariables, kHostVariables};
+    return {[](const JobRequest& request) { return plan_moving(request, kOptions).extent_bytes; },
+            [](const JobRequest& request, std::uint64_t budget) {
+                std::optional<JobPlan> plan = plan_moving(request, kOptions);
+                if (plan->extent_bytes > budget) plan.reset();
+                return plan;
+            }};
+}
+
+}  // namespace
+
+JobPlanner moving_planner() {
+    return planner<true>();
+}
+
+JobPlanner resident_moving_planner() {
+    return planner<false>();
+}
+
+JobPlanner no_planner() {
+    return {[](const JobRequest&) { return kNoOffset / 2; },
+            [](const JobRequest&, std::uint64_t) { return std::optional<JobPlan>(); }};
 }
 
 HostLayout lay_out_host_copies(const LoweredProgram& program, const Plan& plan) {

@@ -7,6 +7,7 @@
 
 #include "graph/lowered.h"
 #include "planner/plan.h"
+#include "runtime/job_memory.h"
 
 namespace tensile {
 
@@ -19,6 +20,16 @@ struct MovingPlanOptions {
 
 // Proved by the checker.
 Plan make_moving_plan(const LoweredProgram& program, const MovingPlanOptions& options);
+
+// The same with the homes that a job has decided on.
+Plan make_moving_plan(const LoweredProgram& program, const MovingPlanOptions& options,
+                      const std::vector<TensorHome>& homes, std::uint64_t state_bytes);
+
+// Planners of whole jobs that move all they can, within any budget that holds their plans.
+JobPlanner moving_planner();           // variables at home in the host store, swaps and recomputations
+JobPlanner resident_moving_planner();  // variables resident, swaps only
+// For jobs that fit: has no plan for any other.
+JobPlanner no_planner();
 
 // Places in a host store for every tensor that the plan copies, one after another, and their sum.
 struct HostLayout {

@@ -5,14 +5,12 @@
 #include <cstdint>
 #include <string_view>
 
-#include "memory/tensor_pool.h"
-
 namespace tensile {
 
 class PoolShare {
   public:
-    // Throws ProtocolViolation unless 0 < share <= 1.
-    explicit PoolShare(double share);
+    // Throws Error 22023 unless 0 < share <= 1.
+    explicit PoolShare(double share = 1);
 
     // Bytes of a pool of that size, rounded down.
     std::uint64_t limit(std::uint64_t pool_size) const;

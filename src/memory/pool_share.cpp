@@ -1,17 +1,17 @@
 // See pool_share.h.
-#include "engine/pool_share.h"
+#include "memory/pool_share.h"
 
 #include <charconv>
 #include <string>
 
-#include "engine/session_port.h"
 #include "memory/byte_size.h"
 #include "tensor/error.h"
 
 namespace tensile {
 
 PoolShare::PoolShare(double share) : share_(share) {
-    if (!(share > 0 && share <= 1)) throw ProtocolViolation("share of the pool is not between 0 and 1");
+    if (!(share > 0 && share <= 1))
+        throw Error(sqlstate::kInvalidParameterValue, "share of the tensor pool is not between 0 and 1");
 }
 
 std::uint64_t PoolShare::limit(std::uint64_t pool_size) const {

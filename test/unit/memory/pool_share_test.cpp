@@ -1,11 +1,11 @@
 // Shares of the pool: the limit, and the error that names what is needed.
-#include "engine/pool_share.h"
+#include "memory/pool_share.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "engine/session_port.h"
+#include "tensor/error.h"
 
 namespace tensile {
 namespace {
@@ -38,7 +38,7 @@ TEST(PoolShare, WhatExceedsThePoolIsThePoolsMatter) {
 
 TEST(PoolShare, NoShareIsRefused) {
     for (const double share : {0.0, -1.0, 1.5, std::nan("")})
-        EXPECT_THROW(PoolShare{share}, ProtocolViolation);
+        EXPECT_THROW(PoolShare{share}, Error);
 }
 
 }  // namespace

@@ -1,0 +1,72 @@
+// How a job gets its memory: in place when that fits, moving tensors when it does not, and in line when not even that
+// is possible now.
+//
+// What a job holds is its state and a share in the step region. It never waits while it holds either, so jobs cannot
+// block each other: what cannot be had at once is asked for as one extent, state and step region together, which is cut
+// when it comes. In this order:
+// 1. in place, with the step region that is there if it is large enough, otherwise with an own one;
+// 2. moving tensors, with the bytes that are free now;
+// 3. in line for the least that the job can run with, which grows to what is free when its turn comes.
+// A pool that is smaller than the least as a whole is an error that says what is needed. Knows no sessions.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "device/device.h"
+#include "memory/pool_share.h"
+#include "memory/spill_file.h"
+#include "memory/step_region.h"
+#include "memory/tensor_pool.h"
+#include "runtime/arbiter.h"
+#include "runtime/job_layout.h"
+#include "runtime/job_memory.h"
+
+namespace tensile {
+
+// What a job has been given.
+struct JobGrant {
+    JobLayout layout;
+    std::unique_ptr<SpillFile> spill;  // null when nothing is ever copied
+    Extent state;
+    StepRegion::Membership step;
+};
+
+class JobAdmission {
+  public:
+    // All outlive the admission, and `user` the grant.
+    JobAdmission(Arbiter& arbiter, JobMemory& memory, std::span<const JobProgram> programs,
+                 std::span<const Variable> variables, StepRegion::User& user, const PoolOwner& owner,
+                 const StopFlag* stop);
+
+    // At most the share of the pool. Errors of TensorPool::acquire, SpillSpace::create and PoolShare::require; 57014
+    // when `stop` was set.
+    JobGrant admit(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout, const PoolShare& share);
+
+  private:
+    // The bytes of the pool for a layout as one extent.
+    static std::uint64_t whole_bytes(const JobLayout& layout);
+
+    bool try_shared_region(const JobLayout& layout);
+    bool try_own_region(const JobLayout& layout);
+    bool try_now(const JobLayout& layout) { return try_shared_region(layout) || try_own_region(layout); }
+    bool try_moving(const JobQuestion& question, std::uint64_t limit);
+    // The best layout whose whole_bytes() are at most `bytes`.
+    std::optional<JobLayout> plan_within(const JobQuestion& question, std::uint64_t bytes) const;
+    void settle(Extent extent, const JobLayout& layout);
+    void measure_link();
+
+    Arbiter& arbiter_;
+    JobMemory& memory_;
+    std::span<const JobProgram> programs_;
+    std::span<const Variable> variables_;
+    StepRegion::User& user_;
+    const PoolOwner& owner_;
+    const StopFlag* stop_;
+    std::uint64_t constant_bytes_ = 0;
+    JobGrant grant_;
+};
+
+}  // namespace tensile
