@@ -216,6 +216,7 @@ int main(int argc, char** argv) {
         load(settings["--data"], census);
         CpuDevice device(std::atoi(settings["--threads"].c_str()));
         TensorPool pool(device, std::uint64_t{1} << 30);
+        JobMemory memory(pool, "", 0, {minimum_bytes, plan_job});
         Arbiter arbiter(device);
         const std::vector<std::string> columns = {"validation income_over_50k.auc", "validation never_married.auc",
                                                   "test income_over_50k.auc", "test never_married.auc"};
@@ -226,7 +227,7 @@ int main(int argc, char** argv) {
         std::map<std::string, double> squares;
         for (int seed = 0; seed < seeds; ++seed) {
             Metrics metrics =
-                run_seed(device, pool, arbiter, census, nlohmann::ordered_json::parse(settings["--options"]), seed,
+                run_seed(device, memory, arbiter, census, nlohmann::ordered_json::parse(settings["--options"]), seed,
                          settings["--verbose"] != "0");
             std::printf("%-6d %-8.0f %-20.5f %-20.5f %-12.5f %-12.5f\n", seed, metrics["epochs"], metrics[columns[0]],
                         metrics[columns[1]], metrics[columns[2]], metrics[columns[3]]);

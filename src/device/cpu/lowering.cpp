@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "device/cpu/buffer_assignment.h"
 #include "device/cpu/tile_groups.h"
@@ -54,7 +55,9 @@ class Lowering {
             traits.push_back(traits_of(node));
             find_zero_tails(node);
         }
-        for (const TileGroup& group : group_nodes(program_, traits))
+        // Predictions keep no activations: their tiles pass through the whole network while they are in the cache.
+        const double most = fixed_row_tiles_ ? std::numeric_limits<double>::infinity() : kMostBytesInChain;
+        for (const TileGroup& group : group_nodes(program_, traits, most))
             lower(group);
         result_.lowered.name = program_.name();
         result_.lowered.tensors = buffers_.take();

@@ -13,7 +13,8 @@ constexpr double kMostBytesSideBySide = 8.0 * 1024 * 1024;
 
 class Grouping {
   public:
-    Grouping(const Program& program, const std::vector<NodeTraits>& traits) : program_(program), traits_(traits) {}
+    Grouping(const Program& program, const std::vector<NodeTraits>& traits, double most_chain_bytes)
+        : program_(program), traits_(traits), most_chain_bytes_(most_chain_bytes) {}
 
     std::vector<TileGroup> run() {
         for (std::size_t node = 0; node < program_.nodes().size(); ++node)
@@ -59,6 +60,7 @@ class Grouping {
         const Shape& shape = program_.value(node.outputs[0]).type.shape;
         if (!draft.part.row_wise || draft.part.rows != shape.rows() || draft.part.extent_slot != shape.extent_slot())
             return false;
+        if (draft.bytes + traffic(node) > most_chain_bytes_) return false;
         for (std::size_t i = 0; i < node.inputs.size(); ++i)
             if (draft.writes.contains(buffer(node.inputs[i])) &&
                 !node.op->reads_by_row(static_cast<int>(i), node.attributes))
@@ -115,14 +117,16 @@ class Grouping {
 
     const Program& program_;
     const std::vector<NodeTraits>& traits_;
+    const double most_chain_bytes_;
     std::vector<TileGroup> groups_;
     std::vector<Draft> drafts_;  // independent of each other
 };
 
 }  // namespace
 
-std::vector<TileGroup> group_nodes(const Program& program, const std::vector<NodeTraits>& traits) {
-    return Grouping(program, traits).run();
+std::vector<TileGroup> group_nodes(const Program& program, const std::vector<NodeTraits>& traits,
+                                   double most_chain_bytes) {
+    return Grouping(program, traits, most_chain_bytes).run();
 }
 
 }  // namespace tensile

@@ -27,7 +27,13 @@ struct NodeTraits {
     bool exclusive = false;  // it needs several phases, so it shares an op with no other
 };
 
-// Groups in execution order; every node is in exactly one.
-std::vector<TileGroup> group_nodes(const Program& program, const std::vector<NodeTraits>& traits);
+// Of a training program: most memory traffic of a chain of several nodes, in bytes. All tensors that an op touches are
+// in memory at once, so an op that were the whole forward pass could not be planned within less than all activations.
+// A further op costs a join and reads one activation again: nothing beside that much traffic.
+inline constexpr double kMostBytesInChain = 16.0 * 1024 * 1024;
+
+// Groups in execution order; every node is in exactly one. `most_chain_bytes`: kMostBytesInChain, or infinity.
+std::vector<TileGroup> group_nodes(const Program& program, const std::vector<NodeTraits>& traits,
+                                   double most_chain_bytes);
 
 }  // namespace tensile

@@ -84,23 +84,28 @@ TEST(Monitor, ATrainingIsSeenByOtherSessions) {
     EXPECT_EQ(cell(progress, 0, "session"), "1");
 
     const client::MonitorTable pool = monitor(*watcher, "pool");
-    ASSERT_EQ(pool.rows.size(), 1U);
-    EXPECT_EQ(cell(pool, 0, "purpose"), "train");
-    EXPECT_EQ(cell(pool, 0, "label"), "example");
-    EXPECT_EQ(cell(pool, 0, "state"), "granted");
-    EXPECT_EQ(cell(pool, 0, "bytes"), std::to_string(engine.resources().pool.summary().used));
+    // The job's state, and the region that steps share.
+    ASSERT_EQ(pool.rows.size(), 2U);
+    const std::size_t job = cell(pool, 0, "session") == "1" ? 0 : 1;
+    EXPECT_EQ(cell(pool, job, "purpose"), "train");
+    EXPECT_EQ(cell(pool, job, "label"), "example");
+    EXPECT_EQ(cell(pool, job, "state"), "granted");
+    EXPECT_EQ(std::stoull(cell(pool, 0, "bytes")) + std::stoull(cell(pool, 1, "bytes")),
+              engine.resources().pool.summary().used);
+    EXPECT_EQ(cell(pool, 1 - job, "session"), "0");
+    EXPECT_EQ(cell(pool, 1 - job, "resident_bytes"), "NULL");
 
-    EXPECT_EQ(cell(pool, 0, "waits_for"), "NULL");
-    EXPECT_GT(std::stoull(cell(pool, 0, "state_bytes")), 0U);
-    EXPECT_GT(std::stoull(cell(pool, 0, "step_bytes")), 0U);
-    EXPECT_LE(std::stoull(cell(pool, 0, "state_bytes")) + std::stoull(cell(pool, 0, "step_bytes")),
-              std::stoull(cell(pool, 0, "bytes")));
-    EXPECT_GT(std::stoull(cell(pool, 0, "comfortable_bytes")), 0U);
-    EXPECT_EQ(cell(pool, 0, "swapped_bytes"), "0");
+    const std::uint64_t extent = std::stoull(cell(pool, job, "resident_bytes"));
+    EXPECT_EQ(cell(pool, job, "waits_for"), "NULL");
+    EXPECT_GT(std::stoull(cell(pool, job, "state_bytes")), 0U);
+    EXPECT_LE(std::stoull(cell(pool, job, "state_bytes")), std::stoull(cell(pool, job, "bytes")));
+    EXPECT_GT(std::stoull(cell(pool, job, "step_bytes")), 0U);
+    EXPECT_EQ(std::stoull(cell(pool, job, "comfortable_bytes")), extent) << "nothing moves";
+    EXPECT_EQ(cell(pool, job, "swapped_bytes"), "0");
+    EXPECT_EQ(cell(pool, job, "copied_in"), "0");
 
     const client::MonitorTable tensors = monitor(*watcher, "tensors");
     EXPECT_GT(tensors.rows.size(), 10U);
-    const std::uint64_t extent = std::stoull(cell(pool, 0, "bytes"));
     for (std::size_t row = 0; row < tensors.rows.size(); ++row) {
         EXPECT_EQ(cell(tensors, row, "job"), "example");
         EXPECT_LE(std::stoull(cell(tensors, row, "offset")) + std::stoull(cell(tensors, row, "bytes")), extent);

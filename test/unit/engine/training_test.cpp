@@ -85,6 +85,27 @@ TEST(Training, ThePlanComesBeforeTheModel) {
     EXPECT_EQ(plan.columns.size(), 12U);
 }
 
+TEST(Training, WhatWasMeasuredTravelsToAnotherEngine) {
+    std::string profile;
+    {
+        TestEngine engine;
+        const auto connection = engine.connect();
+        profile = train_example(*connection).cost_profile;
+    }
+    ASSERT_NE(profile.find("\"figures\""), std::string::npos);
+    TestEngine engine;
+    const auto connection = engine.connect();
+    const BlockBuilder rows = example_rows(10);
+    const std::vector<std::string_view> targets = {"y", "warm"};
+    const std::vector<std::string_view> profiles = {"no profile", profile};
+    const std::vector<client::ColumnDeclaration> columns = rows.declarations();
+    EXPECT_TRUE(engine.resources().jobs.costs.figures(1).empty());
+    client::request_training(*connection,
+                             {"example", "mlp", kFewEpochs, targets, columns, client::kNoQueueTimeout, profiles});
+    client::expect<protocol::Accepted>(client::exchange(*connection));
+    EXPECT_GT(engine.resources().jobs.costs.figures(100).size(), 5U);
+}
+
 TEST(Training, ATooSmallShareOfThePoolIsRefused) {
     TestEngine engine;
     const auto connection = engine.connect();

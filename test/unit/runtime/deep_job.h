@@ -10,10 +10,10 @@
 namespace tensile {
 
 struct DeepJobOptions {
-    std::int64_t layers = 12;
+    std::int64_t layers = 24;
     std::int64_t width = 64;
-    std::int64_t batch = 1024;
-    int steps = 6;
+    std::int64_t batch = 4096;
+    int steps = 5;
     std::uint64_t seed = 1;
 };
 

@@ -27,6 +27,10 @@ struct Outcome {
     bool operator==(const Outcome& other) const { return losses == other.losses && weights == other.weights; }
 };
 
+JobPlanner real_planner() {
+    return {minimum_bytes, plan_job};
+}
+
 // The process's engine as far as jobs need it.
 struct SmallEngine {
     explicit SmallEngine(std::uint64_t pool_bytes, JobPlanner planner, std::uint64_t spill_limit = kSpillLimit)
@@ -67,7 +71,7 @@ std::uint64_t comfortable(const DeepJobOptions& options) {
 }
 
 Outcome run_with_room(const DeepJobOptions& options) {
-    SmallEngine engine(64 << 20, no_planner());
+    SmallEngine engine(256 << 20, no_planner());
     JobUsage usage;
     const Outcome outcome = engine.run(options, &usage);
     EXPECT_EQ(usage.moved.out_bytes, 0U);
@@ -98,9 +102,9 @@ TEST_P(Pressure, JobsBesideEachOtherGiveTheSameBits) {
     DeepJobOptions large;
     DeepJobOptions small = large;
     small.layers = 5;
-    small.batch = 700;
+    small.batch = 2000;
     small.seed = 4;
-    small.steps = 20;
+    small.steps = 10;
     const Outcome large_alone = run_with_room(large);
     const Outcome small_alone = run_with_room(small);
     SmallEngine engine(comfortable(large), planner());
@@ -133,14 +137,24 @@ TEST_P(Pressure, AStopAtAnyMomentLeavesNothing) {
             runner.admit(engine.memory, kOwner, std::nullopt, &stop);
             runner.run(&stop, {});
         } catch (const Error& error) {
-            EXPECT_EQ(error.sqlstate(), sqlstate::kQueryCanceled) << error.what();
+            EXPECT_EQ(error.sqlstate(), sqlstate::kQueryCanceled) << error.what() << error.detail();
         }
     }
     engine.expect_empty();
     EXPECT_EQ(engine.run(options), run_with_room(options));
 }
 
-INSTANTIATE_TEST_SUITE_P(Planners, Pressure, ::testing::Values(&moving_planner, &resident_moving_planner));
+INSTANTIATE_TEST_SUITE_P(Planners, Pressure,
+                         ::testing::Values(&real_planner, &moving_planner, &resident_moving_planner));
+
+TEST(PressureTest, AQuarterOfThePoolIsEnough) {
+    const DeepJobOptions options;
+    SmallEngine engine(comfortable(options) / 4, real_planner());
+    JobUsage usage;
+    EXPECT_EQ(engine.run(options, &usage), run_with_room(options));
+    EXPECT_LE(engine.pool.summary().high_water, comfortable(options) / 4);
+    engine.expect_empty();
+}
 
 TEST(Admission, JobsInPlaceShareOneStepRegion) {
     DeepJobOptions options;
@@ -166,9 +180,9 @@ TEST(Admission, JobsInPlaceShareOneStepRegion) {
 
 TEST(Admission, TheRegionFollowsTheGreatestNeed) {
     DeepJobOptions small;
-    small.batch = 128;
+    small.batch = 1000;
     const DeepJobOptions large;
-    SmallEngine engine(64 << 20, no_planner());
+    SmallEngine engine(256 << 20, no_planner());
     std::vector<float> losses;
     Job small_job = make_deep_job(small, losses);
     Job large_job = make_deep_job(large, losses);
