@@ -11,13 +11,14 @@ SELECT count(*) FROM tensile.models WHERE name = 'new';
 SELECT tensile.drop_model('new', if_exists => true);
 
 -- A dropped model leaves nothing: no rows, no carrier.
-CREATE FUNCTION test.leftovers() RETURNS TABLE (orphans bigint, versions bigint, weights bigint, metrics bigint, log bigint) LANGUAGE sql AS $$
+CREATE FUNCTION test.leftovers() RETURNS TABLE (orphans bigint, versions bigint, weights bigint, metrics bigint, log bigint, plans bigint) LANGUAGE sql AS $$
     SELECT (SELECT count(*) FROM pg_catalog.pg_type AS t WHERE t.typnamespace = 'tensile_store'::regnamespace AND t.typname LIKE 'm\_%'
                 AND NOT EXISTS (SELECT FROM tensile_store.model AS m WHERE t.typname = 'm_' || replace(m.id::text, '-', ''))),
            (SELECT count(*) FROM tensile_store.version WHERE model NOT IN (SELECT id FROM tensile_store.model)),
            (SELECT count(*) FROM tensile_store.weight WHERE version NOT IN (SELECT id FROM tensile_store.version)),
            (SELECT count(*) FROM tensile_store.metric WHERE version NOT IN (SELECT id FROM tensile_store.version)),
-           (SELECT count(*) FROM tensile_store.training_log WHERE version NOT IN (SELECT id FROM tensile_store.version))
+           (SELECT count(*) FROM tensile_store.training_log WHERE version NOT IN (SELECT id FROM tensile_store.version)),
+           (SELECT count(*) FROM tensile_store.training_plan WHERE version NOT IN (SELECT id FROM tensile_store.version))
 $$;
 SELECT * FROM test.leftovers();
 

@@ -32,8 +32,11 @@ CREATE TABLE tensile_store.version (
     epochs integer NOT NULL,
     seconds double precision NOT NULL,
     created timestamptz NOT NULL,
+    cost_profile jsonb, -- times of ops that the training measured, for the plans of later ones; NULL: none
     CONSTRAINT version_model_number_key UNIQUE (model, number)
 );
+-- A training looks at the profiles of the most recent versions.
+CREATE INDEX version_created_index ON tensile_store.version (created);
 
 -- Weights in parts of at most 1 MB, stored as they are: floating-point numbers do not compress.
 CREATE TABLE tensile_store.weight (
@@ -64,6 +67,26 @@ CREATE TABLE tensile_store.training_log (
     PRIMARY KEY (version, epoch, task, metric)
 );
 
+-- The plan that a version was trained with: one row a tensor of each program, at most some thousand; see
+-- tensile.explain_plan().
+CREATE TABLE tensile_store.training_plan (
+    version uuid NOT NULL REFERENCES tensile_store.version ON DELETE CASCADE,
+    position integer NOT NULL,
+    program text COLLATE "C" NOT NULL,
+    tensor text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    bytes bigint NOT NULL,
+    decision text COLLATE "C" NOT NULL,
+    stays integer NOT NULL,
+    copied_out bigint NOT NULL,
+    copied_in bigint NOT NULL,
+    copy_seconds double precision,
+    recompute_seconds double precision NOT NULL,
+    first_op text COLLATE "C",
+    last_op text COLLATE "C",
+    PRIMARY KEY (version, position)
+);
+
 REVOKE ALL ON ALL TABLES IN SCHEMA tensile_store FROM PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('tensile_store.model', '');
@@ -71,6 +94,7 @@ SELECT pg_catalog.pg_extension_config_dump('tensile_store.version', '');
 SELECT pg_catalog.pg_extension_config_dump('tensile_store.weight', '');
 SELECT pg_catalog.pg_extension_config_dump('tensile_store.metric', '');
 SELECT pg_catalog.pg_extension_config_dump('tensile_store.training_log', '');
+SELECT pg_catalog.pg_extension_config_dump('tensile_store.training_plan', '');
 
 -- Dropping a carrier, by whatever command, deletes the model's rows.
 CREATE FUNCTION tensile_store.delete_models_of_dropped_carriers() RETURNS event_trigger

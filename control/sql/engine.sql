@@ -27,13 +27,26 @@ REVOKE ALL ON FUNCTION tensile.restart_engine() FROM PUBLIC;
 
 CREATE FUNCTION tensile.engine_pool()
     RETURNS TABLE (session bigint, pid integer, purpose text, label text, state text, bytes bigint,
-                   seconds double precision)
+                   seconds double precision, waits_for text, state_bytes bigint, step_bytes bigint,
+                   comfortable_bytes bigint, resident_bytes bigint, swapped_bytes bigint, copied_out bigint,
+                   copied_in bigint, recompute_seconds double precision, stall_seconds double precision)
     LANGUAGE c VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'tensile_engine_pool';
 COMMENT ON FUNCTION tensile.engine_pool() IS 'rows of the view tensile.pool';
 
 CREATE VIEW tensile.pool AS SELECT * FROM tensile.engine_pool();
 COMMENT ON VIEW tensile.pool IS 'who holds or waits for which share of the tensor pool; session 0 is shared by all';
+
+CREATE FUNCTION tensile.engine_link()
+    RETURNS TABLE (tier text, direction text, bytes_per_second double precision, latency_seconds double precision,
+                   bytes_moved bigint, bytes_queued bigint, measured_at timestamptz)
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'tensile_engine_link';
+COMMENT ON FUNCTION tensile.engine_link() IS 'rows of the view tensile.link';
+
+CREATE VIEW tensile.link AS SELECT * FROM tensile.engine_link();
+COMMENT ON VIEW tensile.link IS
+    'what swapping between the tensor pool and the next tier is measured to cost; no rows before anything was swapped';
 
 CREATE FUNCTION tensile.engine_tensors()
     RETURNS TABLE (job text, program text, tensor text, kind text, bytes bigint, "offset" bigint)
@@ -65,4 +78,4 @@ COMMENT ON FUNCTION tensile.engine_methods() IS 'rows of the view tensile.method
 CREATE VIEW tensile.methods AS SELECT * FROM tensile.engine_methods();
 COMMENT ON VIEW tensile.methods IS 'methods and their options; the row without option describes the method';
 
-GRANT SELECT ON tensile.pool, tensile.tensors, tensile.progress, tensile.methods TO PUBLIC;
+GRANT SELECT ON tensile.pool, tensile.link, tensile.tensors, tensile.progress, tensile.methods TO PUBLIC;

@@ -35,6 +35,15 @@ CREATE FUNCTION tensile.evaluate("model" text, query text)
     AS 'MODULE_PATHNAME', 'tensile_evaluate';
 COMMENT ON FUNCTION tensile.evaluate IS 'metrics of a model on the rows of a query';
 
+CREATE FUNCTION tensile.explain_plan("model" text)
+    RETURNS TABLE (program text, tensor text, kind text, bytes bigint, decision text, stays integer, copied_out bigint,
+                   copied_in bigint, copy_seconds double precision, recompute_seconds double precision, first_op text,
+                   last_op text)
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'tensile_explain_plan';
+COMMENT ON FUNCTION tensile.explain_plan IS
+    'what the plan of a running training, or else of the current version''s training, decides for each tensor';
+
 CREATE FUNCTION tensile.drop_model(name text, if_exists boolean DEFAULT false) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'tensile_drop_model';

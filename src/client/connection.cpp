@@ -22,7 +22,7 @@ constexpr std::string_view kProtocolProblem = "unexpected message from the tensi
 // The last message of the answer to a request.
 bool ends_answer(const Reply& reply) {
     if (const auto* monitor = reply.as<protocol::MonitorReply>()) return !monitor->more();
-    return reply.type() != protocol::Message::Progress && reply.type() != protocol::Message::LogEntry;
+    return !is_interim(reply);
 }
 
 std::string string_of(const flatbuffers::String* text) {
@@ -30,6 +30,17 @@ std::string string_of(const flatbuffers::String* text) {
 }
 
 }  // namespace
+
+bool is_interim(const Reply& reply) {
+    switch (reply.type()) {
+    case protocol::Message::Progress:
+    case protocol::Message::LogEntry:
+    case protocol::Message::TrainPlan:
+        return true;
+    default:
+        return false;
+    }
+}
 
 void Connection::AlignedDelete::operator()(std::byte* buffer) const {
     ::operator delete[](buffer, std::align_val_t(protocol::kPacketAlignment));
@@ -167,7 +178,7 @@ Reply exchange(Connection& connection, const WaitFunction& wait) {
     send_all(connection, wait);
     while (true) {
         Reply reply = receive(connection, wait);
-        if (reply.type() != protocol::Message::Progress && reply.type() != protocol::Message::LogEntry) return reply;
+        if (!is_interim(reply)) return reply;
     }
 }
 

@@ -47,6 +47,9 @@ enum class ConnectStatus : std::uint8_t {
     kBusy,    // the queue of the listening socket is full: try again
 };
 
+// Whether the message only tells how the work goes and the answer is still to come.
+bool is_interim(const Reply& reply);
+
 class Connection {
   public:
     // Connects without waiting; an engine that is being restarted accepts later. Fills `connection` when kConnected;
@@ -76,7 +79,7 @@ class Connection {
     // Sends what is pending; false: the socket would block.
     bool flush();
     // The next message, or nothing when none has arrived yet. An ErrorReply is thrown. A request is answered by the
-    // first message that is neither Progress nor LogEntry (and, for MonitorReply, says that no more follow).
+    // first message that is not interim (and, for MonitorReply, says that no more follow).
     std::optional<Reply> try_receive();
 
   private:
@@ -107,7 +110,7 @@ void wait_with_poll(int socket, WaitFor what);
 void send_all(Connection& connection, const WaitFunction& wait = wait_with_poll);
 // The next message.
 Reply receive(Connection& connection, const WaitFunction& wait = wait_with_poll);
-// Sends the pending request and returns the first message that answers it; progress and log lines are dropped.
+// Sends the pending request and returns the first message that answers it; interim ones are dropped.
 Reply exchange(Connection& connection, const WaitFunction& wait = wait_with_poll);
 
 }  // namespace tensile::client

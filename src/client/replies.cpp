@@ -54,6 +54,7 @@ TrainedModel trained_model(Reply reply) {
     model.epochs_run = message.epochs_run();
     model.seconds = message.seconds();
     model.stopped_early = message.stopped_early();
+    model.cost_profile = string_of(message.cost_profile());
     model.segment = std::move(reply.segment);
     return model;
 }
@@ -89,8 +90,9 @@ std::optional<Prediction> prediction(Reply reply) {
     return Prediction{std::move(reply.segment), std::move(*view)};
 }
 
-bool append_monitor_rows(const Reply& reply, MonitorTable& table) {
-    const auto& message = expect<protocol::MonitorReply>(reply);
+namespace {
+
+void append_rows(const protocol::MonitorReply& message, MonitorTable& table) {
     if (message.columns() != nullptr && table.columns.empty())
         for (const protocol::MonitorColumn* column : *message.columns())
             table.columns.push_back(string_of(column->name()));
@@ -104,7 +106,19 @@ bool append_monitor_rows(const Reply& reply, MonitorTable& table) {
             if (cells.size() != table.columns.size()) throw_malformed("A row of a view has too few or too many cells.");
         }
     }
+}
+
+}  // namespace
+
+bool append_monitor_rows(const Reply& reply, MonitorTable& table) {
+    const auto& message = expect<protocol::MonitorReply>(reply);
+    append_rows(message, table);
     return message.more();
+}
+
+void append_plan_rows(const protocol::TrainPlan& plan, MonitorTable& table) {
+    if (plan.part() == nullptr) throw_malformed("A part of the plan holds no rows.");
+    append_rows(*plan.part(), table);
 }
 
 }  // namespace tensile::client

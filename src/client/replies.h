@@ -34,6 +34,7 @@ struct TrainedModel {
     std::int32_t epochs_run = 0;
     double seconds = 0;
     bool stopped_early = false;
+    std::string cost_profile;  // JSON; empty when nothing was measured
 };
 
 struct Evaluation {
@@ -74,6 +75,8 @@ std::optional<std::vector<OutputDeclaration>> prediction_outputs(const Reply& re
 std::optional<Prediction> prediction(Reply reply);
 // Adds the rows of one MonitorReply; true when another packet follows (receive it with try_receive(), no request).
 bool append_monitor_rows(const Reply& reply, MonitorTable& table);
+// The same of the plan that a training sends before its reply.
+void append_plan_rows(const protocol::TrainPlan& plan, MonitorTable& table);
 
 [[noreturn]] void throw_unexpected_reply(const Reply& reply);
 

@@ -18,6 +18,15 @@ flatbuffers::Offset<flatbuffers::String> text(FlatBufferBuilder& builder, std::s
     return builder.CreateString(value.data(), value.size());
 }
 
+Offset<Vector<Offset<flatbuffers::String>>> texts(FlatBufferBuilder& builder,
+                                                  std::span<const std::string_view> values) {
+    std::vector<Offset<flatbuffers::String>> offsets;
+    offsets.reserve(values.size());
+    for (const std::string_view value : values)
+        offsets.push_back(text(builder, value));
+    return builder.CreateVector(offsets);
+}
+
 Offset<Vector<std::uint8_t>> key_bytes(FlatBufferBuilder& builder, const ModelKey& key) {
     return builder.CreateVector(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
 }
@@ -62,13 +71,11 @@ void request_training(Connection& connection, const TrainingDeclaration& trainin
     const auto model = text(builder, training.model_name);
     const auto method = text(builder, training.method);
     const auto options = text(builder, training.options_json);
-    std::vector<Offset<flatbuffers::String>> targets;
-    for (const std::string_view target : training.targets)
-        targets.push_back(text(builder, target));
-    const auto target_names = builder.CreateVector(targets);
+    const auto target_names = texts(builder, training.targets);
     const auto columns = declarations(builder, training.columns);
-    connection.finish(
-        protocol::CreateTrainBegin(builder, model, method, options, target_names, columns, training.queue_timeout_ms));
+    const auto profiles = texts(builder, training.cost_profiles);
+    connection.finish(protocol::CreateTrainBegin(builder, model, method, options, target_names, columns,
+                                                 training.queue_timeout_ms, profiles, training.max_pool_share));
 }
 
 void request_evaluation(Connection& connection, const ModelKey& key, std::span<const ColumnDeclaration> columns,
@@ -131,6 +138,13 @@ void request_end_prediction(Connection& connection, std::uint32_t slot) {
 void request_monitor(Connection& connection, std::string_view view) {
     FlatBufferBuilder& builder = connection.begin();
     connection.finish(protocol::CreateMonitorRequest(builder, text(builder, view)));
+}
+
+void request_plan(Connection& connection, std::string_view model, std::string_view user_name) {
+    FlatBufferBuilder& builder = connection.begin();
+    const auto view = text(builder, "plan");
+    const auto model_name = text(builder, model);
+    connection.finish(protocol::CreateMonitorRequest(builder, view, model_name, text(builder, user_name)));
 }
 
 }  // namespace tensile::client

@@ -44,6 +44,8 @@ struct TrainingDeclaration {
     std::span<const std::string_view> targets;
     std::span<const ColumnDeclaration> columns;
     std::int32_t queue_timeout_ms = kNoQueueTimeout;
+    std::span<const std::string_view> cost_profiles = {};  // of earlier trainings, the most recent first
+    double max_pool_share = 1;
 };
 
 void request_hello(Connection& connection, const Greeting& greeting);
@@ -66,5 +68,7 @@ void request_predict(Connection& connection, std::uint32_t slot, const protocol:
 void request_end_prediction(Connection& connection, std::uint32_t slot);
 
 void request_monitor(Connection& connection, std::string_view view);
+// The plan of the running training of a model in the session's database: by whichever user, or only by `user_name`.
+void request_plan(Connection& connection, std::string_view model, std::string_view user_name = {});
 
 }  // namespace tensile::client

@@ -6,6 +6,7 @@
 #include "engine/session.h"
 #include "engine/session_thread.h"
 #include "memory/cgroup_limit.h"
+#include "runtime/device_calibration.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -43,7 +44,8 @@ Engine::Engine(std::unique_ptr<Device> device, const Settings& settings, std::st
       device_(std::move(device)),
       host_(settings_.host_memory),
       pool_(*device_, settings_.pool_size),
-      jobs_(pool_, settings_.spill_directory, settings_.spill_limit, {minimum_bytes, plan_job}),
+      jobs_(pool_, settings_.spill_directory, settings_.spill_limit, {minimum_bytes, plan_job},
+            measure_rates(*device_, pool_)),
       arbiter_(*device_),
       models_(*device_, pool_, kProgramCacheEntries),
       resources_{*device_, pool_, jobs_, host_, arbiter_, models_, log},

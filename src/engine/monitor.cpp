@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
-#include <ctime>
+#include <map>
 #include <span>
 #include <utility>
 
+#include "engine/link_view.h"
+#include "engine/plan_view.h"
+#include "memory/byte_size.h"
 #include "models/model_family.h"
 #include "models/options.h"
 
@@ -16,18 +18,34 @@ namespace tensile {
 
 namespace {
 
+using monitor_cell::number;
+using monitor_cell::real;
+using monitor_cell::text_array;
+using monitor_cell::text_or_null;
+using monitor_cell::timestamp;
 using Cell = MonitorView::Cell;
 
 // The views and their columns, with the SQL types that the extension gives them. "bigint" of bytes and ids, "real"
 // numbers as "double precision".
-constexpr std::array<std::string_view, 7> kPoolColumns = {
-    "session",  // bigint; 0: shared by all sessions
-    "pid",      // integer; NULL when shared
-    "purpose",  // text: train, model, predict, evaluate
-    "label",    // text
-    "state",    // text: granted, queued
-    "bytes",    // bigint
-    "seconds",  // double precision, since granted or queued
+constexpr std::array<std::string_view, 17> kPoolColumns = {
+    "session",    // bigint; 0: shared by all sessions
+    "pid",        // integer; NULL when shared
+    "purpose",    // text: train, model, predict, evaluate
+    "label",      // text
+    "state",      // text: granted, queued
+    "bytes",      // bigint
+    "seconds",    // double precision, since granted or queued
+    "waits_for",  // text; NULL unless queued
+    // Of trainings that run; NULL for all others.
+    "state_bytes",        // bigint, in the pool also between steps
+    "step_bytes",         // bigint, the part of the shared step region that it uses
+    "comfortable_bytes",  // bigint, with which nothing would move
+    "resident_bytes",     // bigint, state and step together
+    "swapped_bytes",      // bigint, of the spill file
+    "copied_out",         // bigint, bytes so far
+    "copied_in",          // bigint, bytes so far
+    "recompute_seconds",  // double precision, spent so far on ops that ran again
+    "stall_seconds",      // double precision, spent so far waiting for copies
 };
 constexpr std::array<std::string_view, 6> kTensorColumns = {
     "job",      // text
@@ -80,50 +98,14 @@ constexpr std::array<std::string_view, 16> kEngineColumns = {
     "started_at",         // timestamp with time zone
 };
 
-// A packet of rows is sent when it has grown to this.
-constexpr std::size_t kPacketTarget = 64 * 1024;
-
-template <typename Integer>
-Cell number(Integer value) {
-    return std::to_string(value);
-}
-
-// Shortest text that reads back as the same double; "NaN" and "Infinity" as PostgreSQL spells them.
-Cell real(double value) {
-    if (value != value) return "NaN";
-    if (value > 1.7976931348623157e308) return "Infinity";
-    if (value < -1.7976931348623157e308) return "-Infinity";
-    std::array<char, 32> text;
-    const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
-    return std::string(text.data(), result.ptr);
-}
-
-Cell real(const std::optional<double>& value) {
-    return value ? real(*value) : std::nullopt;
-}
-
-Cell text_or_null(std::string value) {
-    return value.empty() ? Cell() : Cell(std::move(value));
-}
-
-Cell text_array(std::span<const std::string_view> values) {
-    if (values.empty()) return std::nullopt;
-    std::string text = "{";
-    for (const std::string_view value : values) {
-        if (text.size() > 1) text += ',';
-        text += '"';
-        text += value;
-        text += '"';
-    }
-    return text + "}";
-}
-
-Cell timestamp(std::chrono::system_clock::time_point when) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    std::array<char, 64> text;
-    return std::string(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S+00", &parts));
+// Why a request is not served yet; `ahead` is the oldest one, null if that is this one.
+std::string reason_of_waiting(const PoolRow& row, const PoolRow* ahead, const PoolSummary& pool) {
+    if (ahead != nullptr)
+        return "the request of session " + std::to_string(ahead->owner.session) + " (" + ahead->owner.purpose + " " +
+               ahead->owner.label + ")";
+    const std::uint64_t free = pool.size > pool.used ? pool.size - pool.used : 0;
+    return format_bytes(row.bytes) + " in one piece; " + format_bytes(free) + " are free, " +
+           format_bytes(pool.largest_free) + " of them in one piece";
 }
 
 std::string_view name_of(OptionType type) {
@@ -142,17 +124,6 @@ std::string_view name_of(OptionType type) {
     return "";
 }
 
-flatbuffers::Offset<protocol::MonitorRow> write_row(flatbuffers::FlatBufferBuilder& builder,
-                                                    const std::vector<Cell>& row) {
-    std::vector<flatbuffers::Offset<protocol::MonitorCell>> cells;
-    cells.reserve(row.size());
-    for (const Cell& cell : row) {
-        const auto value = cell ? builder.CreateString(*cell) : flatbuffers::Offset<flatbuffers::String>();
-        cells.push_back(protocol::CreateMonitorCell(builder, value));
-    }
-    return protocol::CreateMonitorRow(builder, builder.CreateVector(cells));
-}
-
 }  // namespace
 
 Monitor::Monitor(const Resources& resources, const SessionRegistry& sessions, std::string build_id)
@@ -163,20 +134,41 @@ Monitor::Monitor(const Resources& resources, const SessionRegistry& sessions, st
 
 MonitorView Monitor::view(std::string_view name) const {
     if (name == "pool") return pool();
+    if (name == "link") return link_view(resources_.jobs.link, resources_.jobs.lanes);
     if (name == "tensors") return tensors();
     if (name == "progress") return progress();
     if (name == "methods") return methods();
     if (name == "engine") return engine();
     throw Error(sqlstate::kInvalidParameterValue, "tensile engine has no view \"" + std::string(name) + "\"", "",
-                "The views are pool, tensors, progress, methods and engine.");
+                "The views are pool, link, tensors, progress, methods and engine.");
 }
 
 MonitorView Monitor::pool() const {
+    std::map<std::uint64_t, JobUsage> usages;  // by session
+    for (const auto& session : sessions_.sessions())
+        if (const std::optional<JobUsage> usage = session->usage()) usages[session->id()] = *usage;
+    const PoolSummary summary = resources_.pool.summary();
+    const PoolRow* first_queued = nullptr;
+    const std::vector<PoolRow> rows = resources_.pool.rows();
     MonitorView view{kPoolColumns, {}};
-    for (const PoolRow& row : resources_.pool.rows())
-        view.rows.push_back({number(row.owner.session),
-                             row.owner.backend_pid == 0 ? Cell() : number(row.owner.backend_pid), row.owner.purpose,
-                             row.owner.label, row.state, number(row.bytes), real(row.seconds)});
+    for (const PoolRow& row : rows) {
+        const bool is_queued = row.state == "queued";
+        std::vector<Cell>& cells = view.rows.emplace_back(std::vector<Cell>{
+            number(row.owner.session), row.owner.backend_pid == 0 ? Cell() : number(row.owner.backend_pid),
+            row.owner.purpose, row.owner.label, row.state, number(row.bytes), real(row.seconds),
+            is_queued ? Cell(reason_of_waiting(row, first_queued, summary)) : Cell()});
+        if (is_queued && first_queued == nullptr) first_queued = &row;
+        const auto usage = usages.find(row.owner.session);
+        if (row.owner.purpose == "train" && !is_queued && usage != usages.end()) {
+            const JobUsage& used = usage->second;
+            cells.insert(cells.end(),
+                         {number(used.resident_bytes), number(used.granted_bytes - used.resident_bytes),
+                          number(used.comfortable_bytes), number(used.granted_bytes), number(used.host_bytes),
+                          number(used.moved.out_bytes), number(used.moved.in_bytes), real(used.moved.recompute_seconds),
+                          real(used.moved.stall_seconds)});
+        }
+        cells.resize(kPoolColumns.size());
+    }
     return view;
 }
 
@@ -232,24 +224,30 @@ MonitorView Monitor::engine() const {
     return view;
 }
 
-void Monitor::reply(std::string_view name, SessionPort& port) const {
-    const MonitorView view = this->view(name);
-    std::size_t next = 0;
-    bool more = true;
-    while (more) {
-        flatbuffers::FlatBufferBuilder& builder = port.begin();
-        std::vector<flatbuffers::Offset<protocol::MonitorRow>> rows;
-        while (next < view.rows.size() && builder.GetSize() < kPacketTarget)
-            rows.push_back(write_row(builder, view.rows[next++]));
-        std::vector<flatbuffers::Offset<protocol::MonitorColumn>> columns;
-        for (const std::string_view column : view.columns)
-            columns.push_back(
-                protocol::CreateMonitorColumn(builder, builder.CreateString(column.data(), column.size())));
-        more = next < view.rows.size();
-        const auto column_vector = builder.CreateVector(columns);
-        const auto row_vector = builder.CreateVector(rows);
-        port.send(protocol::CreateMonitorReply(builder, column_vector, row_vector, more));
+MonitorView Monitor::plan(const PlanQuery& query) const {
+    for (const auto& session : sessions_.sessions()) {
+        const SessionIdentity identity = session->identity();
+        if (identity.database_name != query.database_name) continue;
+        if (!query.user_name.empty() && identity.user_name != query.user_name) continue;
+        std::vector<PlanRow> rows = session->plan(query.model);
+        if (rows.empty()) continue;
+        keep_telling_rows(rows, kMaxPlanRows);
+        return plan_view(rows);
     }
+    return plan_view({});
+}
+
+void Monitor::reply(const protocol::MonitorRequest& request, std::string_view database_name, SessionPort& port) const {
+    const std::string_view name = protocol::text_of(request.view());
+    const MonitorView view =
+        name == "plan"
+            ? plan({protocol::text_of(request.model()), database_name, protocol::text_of(request.user_name())})
+            : this->view(name);
+    std::size_t next = 0;
+    do {
+        flatbuffers::FlatBufferBuilder& builder = port.begin();
+        port.send(write_part(builder, view, next));
+    } while (next < view.rows.size());
 }
 
 }  // namespace tensile

@@ -3,21 +3,21 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "engine/monitor_view.h"
 #include "engine/resources.h"
 #include "engine/session_port.h"
 #include "engine/session_registry.h"
 
 namespace tensile {
 
-struct MonitorView {
-    using Cell = std::optional<std::string>;  // text in PostgreSQL's input syntax; nothing is NULL
-    std::span<const std::string_view> columns;
-    std::vector<std::vector<Cell>> rows;
+// Whose training the view "plan" is about.
+struct PlanQuery {
+    std::string_view model;
+    std::string_view database_name;
+    std::string_view user_name;  // empty: of any user
 };
 
 class Monitor {
@@ -26,8 +26,10 @@ class Monitor {
 
     // Throws Error 22023 for a view that does not exist.
     MonitorView view(std::string_view name) const;
-    // Sends the view in as many packets as it takes.
-    void reply(std::string_view name, SessionPort& port) const;
+    // The plan of a running training; no rows where none runs.
+    MonitorView plan(const PlanQuery& query) const;
+    // Sends the view that a session of `database_name` asks for in as many packets as it takes.
+    void reply(const protocol::MonitorRequest& request, std::string_view database_name, SessionPort& port) const;
 
   private:
     MonitorView pool() const;

@@ -134,7 +134,7 @@ void Session::dispatch(const Request& request) {
     case protocol::Message::Run:
         return append_or_run(request);
     case protocol::Message::MonitorRequest:
-        return monitor_.reply(protocol::text_of(request.as<protocol::MonitorRequest>().view()), port_);
+        return monitor_.reply(request.as<protocol::MonitorRequest>(), status_.identity().database_name, port_);
     default:
         throw ProtocolViolation(std::string("unexpected message ") + protocol::EnumNameMessage(request.type()));
     }

@@ -56,6 +56,17 @@ void SessionStatus::set_runner(const JobRunner* runner) {
     runner_ = runner;
 }
 
+std::optional<JobUsage> SessionStatus::usage() const {
+    const std::lock_guard lock(mutex_);
+    return runner_ == nullptr ? std::nullopt : std::optional(runner_->usage());
+}
+
+std::vector<PlanRow> SessionStatus::plan(std::string_view model) const {
+    const std::lock_guard lock(mutex_);
+    if (runner_ == nullptr || !activity_ || activity_->model != model) return {};
+    return runner_->plan();
+}
+
 std::vector<TensorRow> SessionStatus::tensors() const {
     const std::lock_guard lock(mutex_);
     return runner_ == nullptr ? std::vector<TensorRow>() : runner_->tensors();

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "device/device.h"
@@ -53,6 +54,9 @@ class SessionStatus {
     // The runner whose tensors tensile.tensors shows; nullptr takes it away, and must before it is destroyed.
     void set_runner(const JobRunner* runner);
     std::vector<TensorRow> tensors() const;
+    std::optional<JobUsage> usage() const;
+    // The plan of the runner, when the activity is about that model.
+    std::vector<PlanRow> plan(std::string_view model) const;
 
   private:
     const std::uint64_t id_;

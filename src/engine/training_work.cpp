@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "engine/batch_predictor.h"
+#include "engine/cost_profile.h"
 #include "engine/model_hash.h"
 #include "engine/model_messages.h"
+#include "engine/plan_view.h"
 #include "engine/queue_timeout.h"
 #include "engine/served_model.h"
 #include "engine/training_reporter.h"
@@ -66,9 +68,15 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
       declaration_(declaration_from(message)),
       method_(protocol::text_of(message.method())),
       queue_timeout_ms_(message.queue_timeout_ms()),
+      pool_share_(message.max_pool_share()),
       charge_(resources.host.charge(0)),
       training_(family_named(method_).train(declaration_)),
-      activity_(status, declaration_.model_name, method_, "reading") {}
+      activity_(status, declaration_.model_name, method_, "reading") {
+    if (message.cost_profiles() == nullptr) return;
+    for (const flatbuffers::String* profile : *message.cost_profiles())
+        merge_cost_profile(protocol::text_of(profile), resources.device.properties(), resources.device.threads(),
+                           resources.jobs.costs);
+}
 
 void TrainingWork::append(const Request& request) {
     const auto& message = request.as<protocol::AppendRows>();
@@ -90,11 +98,14 @@ void TrainingWork::run() {
     JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name);
     reporter.enter("queued");
     const PoolOwner owner{status_.id(), status_.identity().backend_pid, "train", declaration_.model_name};
-    runner.admit(resources_.jobs, owner, queue_timeout(queue_timeout_ms_), &status_.stop());
+    runner.admit(resources_.jobs, owner, queue_timeout(queue_timeout_ms_), &status_.stop(), pool_share_);
     const PublishedRunner published(status_, runner);
     reporter.enter("training");
     runner.run(&status_.stop(), [&reporter] { reporter.after_step(); });
     reporter.finish();
+    std::vector<PlanRow> plan = runner.plan();
+    keep_telling_rows(plan, kMaxPlanRows);
+    send_plan(plan, port_);
     reply(runner, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
 }
 
@@ -114,10 +125,14 @@ void TrainingWork::reply(JobRunner& runner, double seconds) {
     flatbuffers::FlatBufferBuilder& builder = port_.begin();
     const auto key_bytes = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
     const auto metrics = write_metrics(builder, training_->metrics());
-    port_.send(
-        protocol::CreateTrainReply(builder, key_bytes, manifest.size(), weight_bytes, metrics, counts.read, counts.used,
-                                   counts.discarded, training_->progress().epoch, seconds, training_->stopped_early()),
-        std::move(segment));
+    const std::string profile = write_cost_profile(resources_.device.properties(), resources_.device.threads(),
+                                                   runner.cost_figures(kMaxProfileFigures));
+    const auto stored_profile =
+        profile.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(profile);
+    port_.send(protocol::CreateTrainReply(builder, key_bytes, manifest.size(), weight_bytes, metrics, counts.read,
+                                          counts.used, counts.discarded, training_->progress().epoch, seconds,
+                                          training_->stopped_early(), stored_profile),
+               std::move(segment));
 }
 
 }  // namespace tensile

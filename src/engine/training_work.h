@@ -10,6 +10,7 @@
 #include "engine/resources.h"
 #include "engine/row_work.h"
 #include "engine/session_status.h"
+#include "memory/pool_share.h"
 #include "models/model_family.h"
 
 namespace tensile {
@@ -32,6 +33,7 @@ class TrainingWork final : public RowWork {
     TrainingRequest declaration_;
     std::string method_;
     std::int32_t queue_timeout_ms_;
+    PoolShare pool_share_;
     ReceivedRows rows_;
     HostCharge charge_;  // of the packed data set; outlives it
     std::unique_ptr<Training> training_;

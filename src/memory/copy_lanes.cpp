@@ -60,6 +60,7 @@ struct CopyLanes::State {
     std::array<std::condition_variable, kCopyDirections> changed;  // there may be something to do for that lane
     std::array<std::size_t, kCopyDirections> turn{};               // where the search for work begins
     std::array<bool, kCopyDirections> is_busy{};
+    std::array<std::uint64_t, kCopyDirections> moved_bytes{};
     std::vector<CopyQueues*> clients;
     bool is_stopping = false;
     std::array<std::thread, kCopyDirections> threads;
@@ -121,6 +122,7 @@ void CopyLanes::State::perform_piece(CopyQueues& queues, CopyDirection direction
     const bool is_shared = is_busy[index_of(other(direction))];
     if (was_shared == is_shared) link.observe(direction, bytes, seconds, is_shared);
     lane.bytes.fetch_add(bytes, std::memory_order_relaxed);
+    moved_bytes[index_of(direction)] += bytes;
     lane.progress += bytes;
     if (lane.progress == task.bytes) {
         lane.progress = 0;
@@ -130,6 +132,19 @@ void CopyLanes::State::perform_piece(CopyQueues& queues, CopyDirection direction
     } else if (queues.is_canceled_) {
         queues.changed_.notify_all();
     }
+}
+
+LaneTraffic CopyLanes::traffic(CopyDirection direction) const {
+    const std::scoped_lock lock(state_->mutex);
+    LaneTraffic traffic;
+    traffic.moved_bytes = state_->moved_bytes[index_of(direction)];
+    for (CopyQueues* const client : state_->clients) {
+        const CopyQueues::Lane& lane = client->lane(direction);
+        if (!lane.is_busy && !client->is_ready(direction)) continue;
+        const CopyTask& task = lane.tasks[lane.complete.load(std::memory_order_relaxed) % lane.tasks.size()];
+        traffic.queued_bytes += task.bytes - lane.progress;
+    }
+    return traffic;
 }
 
 CopyLanes::CopyLanes(Link& link) : state_(std::make_unique<State>(link)) {}

@@ -49,6 +49,12 @@ struct CopyCounters {
     std::uint64_t in_bytes = 0;
 };
 
+// Of one direction, all jobs together.
+struct LaneTraffic {
+    std::uint64_t moved_bytes = 0;
+    std::uint64_t queued_bytes = 0;  // of copies that could begin or have begun, without what is done of them
+};
+
 class CopyQueues;
 
 class CopyLanes {
@@ -59,6 +65,8 @@ class CopyLanes {
     ~CopyLanes();
     CopyLanes(const CopyLanes&) = delete;
     CopyLanes& operator=(const CopyLanes&) = delete;
+
+    LaneTraffic traffic(CopyDirection direction) const;
 
   private:
     friend class CopyQueues;

@@ -81,6 +81,7 @@ void Link::measure(HostStore& store) {
     alone_ = alone;
     shared_ = {rate(shared_out), rate(shared_in)};
     latency_seconds_ = small / kSmallReads;
+    measured_at_ = std::chrono::system_clock::now();
     is_measured_.store(true, std::memory_order_release);
 }
 
@@ -90,6 +91,12 @@ void Link::observe(CopyDirection direction, std::uint64_t bytes, double seconds,
     const std::scoped_lock lock(mutex_);
     double& mean = (shared ? shared_ : alone_)[static_cast<std::size_t>(direction)];
     mean += kWeight * (rate - mean);
+    measured_at_ = std::chrono::system_clock::now();
+}
+
+std::chrono::system_clock::time_point Link::measured_at() const noexcept {
+    const std::scoped_lock lock(mutex_);
+    return measured_at_;
 }
 
 LinkModel Link::model() const noexcept {

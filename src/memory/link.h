@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -31,6 +32,8 @@ class Link {
     void observe(CopyDirection direction, std::uint64_t bytes, double seconds, bool shared) noexcept;
     // All zero before the link is measured.
     LinkModel model() const noexcept;
+    // When the model last changed; meaningless before the link is measured.
+    std::chrono::system_clock::time_point measured_at() const noexcept;
 
   private:
     std::atomic<bool> is_measured_{false};
@@ -39,6 +42,7 @@ class Link {
     std::array<double, kCopyDirections> alone_{};
     std::array<double, kCopyDirections> shared_{};
     double latency_seconds_ = 0;
+    std::chrono::system_clock::time_point measured_at_;
 };
 
 }  // namespace tensile

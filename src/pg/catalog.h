@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 
 #include "pg/carrier.h"
@@ -54,6 +55,19 @@ std::span<const char> read_manifest(const pg_uuid_t& version);
 // Copies the weights to `buffer`, which must have the version's weight_bytes. XX001: parts are missing or damaged.
 void read_weights(const pg_uuid_t& version, std::span<std::byte> buffer);
 
+// The version's training plan, appended to a tuple store whose columns are those of tensile_store.training_plan from
+// "program" on; false when none is stored with it.
+bool append_plan(const pg_uuid_t& version, Tuplestorestate* store, TupleDesc columns);
+
+// The cost profiles of the most recent versions of any model, in the current memory context, the most recent first:
+// few, and bounded in bytes.
+struct CostProfiles {
+    static constexpr int kMax = 8;
+    int count;
+    const char* texts[kMax];  // JSON
+};
+CostProfiles read_cost_profiles();
+
 // Error 22023 (empty), 42622 (too long) for what cannot be a model's name.
 void check_model_name(const char* name);
 
@@ -74,6 +88,12 @@ struct LogRow {
     double value;
 };
 
+// Columns of tensile_store.training_plan from "program" on.
+inline constexpr const char* kPlanColumns[] = {
+    "program",           "tensor",   "kind",   "bytes", "decision", "stays", "copied_out", "copied_in", "copy_seconds",
+    "recompute_seconds", "first_op", "last_op"};
+inline constexpr int kPlanColumnCount = static_cast<int>(std::size(kPlanColumns));
+
 struct NewVersion {
     const char* name;
     bool replace;
@@ -93,6 +113,8 @@ struct NewVersion {
     double seconds;
     std::span<const MetricRow> metrics;
     std::span<const LogRow> log;
+    const char* cost_profile;           // JSON; null: none
+    std::span<const char* const> plan;  // kPlanColumnCount cells a row, in input syntax; a null cell is NULL
 };
 
 // Writes a version and makes it the model's current one; creates the model, owned by the current user, if need be. All

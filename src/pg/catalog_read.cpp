@@ -6,6 +6,7 @@
 extern "C" {
 #include "port/pg_crc32c.h"
 #include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 }
 
 namespace tensile {
@@ -22,8 +23,10 @@ enum VersionColumn : AttrNumber {
     kVersionColumnTypes = 7,
     kVersionManifest = 10,
     kVersionSha256 = 11,
-    kVersionWeightBytes = 12
+    kVersionWeightBytes = 12,
+    kVersionCostProfile = 19
 };
+enum PlanColumn : AttrNumber { kPlanVersion = 1, kPlanProgram = 3 };
 enum WeightColumn : AttrNumber { kWeightVersion = 1, kWeightPart = 2, kWeightChecksum = 3, kWeightBytes = 4 };
 
 // An index scan over one of our tables; plain values, so that an error may jump over it.
@@ -200,6 +203,51 @@ void read_weights(const pg_uuid_t& version, std::span<std::byte> buffer) {
     if (filled != buffer.size())
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("weights of a model are incomplete"),
                         errdetail("%zu of %zu bytes are there.", filled, buffer.size())));
+}
+
+bool append_plan(const pg_uuid_t& version, Tuplestorestate* store, TupleDesc columns) {
+    ScanKeyData key{};
+    key_equals_uuid(key, kPlanVersion, version);
+    const Scan scan = begin_scan("training_plan", "training_plan_pkey", 1, &key);
+    bool found = false;
+    while (HeapTuple tuple = scan.next()) {
+        Datum values[kPlanColumnCount];
+        bool nulls[kPlanColumnCount];
+        for (int i = 0; i < kPlanColumnCount; ++i)
+            values[i] = heap_getattr(tuple, kPlanProgram + i, RelationGetDescr(scan.table), &nulls[i]);
+        tuplestore_putvalues(store, columns, values, nulls);
+        found = true;
+    }
+    scan.close();
+    return found;
+}
+
+CostProfiles read_cost_profiles() {
+    // Most versions have a profile; those looked at and the bytes taken are bounded all the same. The bytes must fit
+    // into one packet beside the declaration of the widest table.
+    constexpr int kMaxVersions = 32;
+    constexpr std::size_t kMaxBytes = std::size_t{24} * 1024;
+    CostProfiles profiles{};
+    std::size_t bytes = 0;
+    Relation table = table_open(store_relation("version"), AccessShareLock);
+    Relation index = index_open(store_relation("version_created_index"), AccessShareLock);
+    SysScanDesc scan = systable_beginscan_ordered(table, index, GetActiveSnapshot(), 0, nullptr);
+    for (int i = 0; i < kMaxVersions && profiles.count < CostProfiles::kMax; ++i) {
+        HeapTuple tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+        if (!HeapTupleIsValid(tuple)) break;
+        bool is_null = false;
+        const Datum stored = heap_getattr(tuple, kVersionCostProfile, RelationGetDescr(table), &is_null);
+        if (is_null) continue;
+        Jsonb* profile = DatumGetJsonbP(stored);
+        const char* text = JsonbToCString(nullptr, &profile->root, VARSIZE(profile));
+        bytes += strlen(text);
+        if (bytes > kMaxBytes) break;
+        profiles.texts[profiles.count++] = text;
+    }
+    systable_endscan_ordered(scan);
+    index_close(index, AccessShareLock);
+    table_close(table, AccessShareLock);
+    return profiles;
 }
 
 std::uint32_t checksum_of(std::span<const std::byte> bytes) {

@@ -12,6 +12,7 @@ constexpr std::size_t kMaxModelName = NAMEDATALEN - 1;
 struct Parameter {
     Oid type;
     Datum value;
+    bool is_null = false;
 };
 
 // Runs a fixed statement that must end with `expected`; returns the rows it processed.
@@ -19,13 +20,15 @@ std::uint64_t run(const char* statement, int expected, std::span<const Parameter
     constexpr std::size_t kMaxParameters = 20;
     Oid types[kMaxParameters];
     Datum values[kMaxParameters];
+    char nulls[kMaxParameters] = {};
     Assert(parameters.size() <= kMaxParameters);
     for (std::size_t i = 0; i < parameters.size(); ++i) {
         types[i] = parameters[i].type;
         values[i] = parameters[i].value;
+        nulls[i] = parameters[i].is_null ? 'n' : ' ';
     }
     const int result =
-        SPI_execute_with_args(statement, static_cast<int>(parameters.size()), types, values, nullptr, false, 0);
+        SPI_execute_with_args(statement, static_cast<int>(parameters.size()), types, values, nulls, false, 0);
     if (result != expected) elog(ERROR, "could not write the catalog: %s", SPI_result_code_string(result));
     return SPI_processed;
 }
@@ -88,6 +91,10 @@ std::int32_t add_version_number(const pg_uuid_t& model, const char* name) {
     return DatumGetInt32(first_column());
 }
 
+Parameter nullable_text(const char* text) {
+    return {TEXTOID, text == nullptr ? 0 : CStringGetTextDatum(text), text == nullptr};
+}
+
 void insert_version(const NewVersion& version, const pg_uuid_t& id, const pg_uuid_t& model, std::int32_t number) {
     const char* manifest =
         pg_any_to_server(version.manifest.data(), static_cast<int>(version.manifest.size()), PG_UTF8);
@@ -113,10 +120,12 @@ void insert_version(const NewVersion& version, const pg_uuid_t& id, const pg_uui
                                     {INT8OID, Int64GetDatum(version.rows_used)},
                                     {INT8OID, Int64GetDatum(version.rows_discarded)},
                                     {INT4OID, Int32GetDatum(version.epochs)},
-                                    {FLOAT8OID, Float8GetDatum(version.seconds)}};
+                                    {FLOAT8OID, Float8GetDatum(version.seconds)},
+                                    nullable_text(version.cost_profile)};
     run("INSERT INTO tensile_store.version (id, model, number, method, targets, columns, column_types, options, "
-        "source_query, manifest, sha256, weight_bytes, rows_read, rows_used, rows_discarded, epochs, seconds, created) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, pg_catalog.now())",
+        "source_query, manifest, sha256, weight_bytes, rows_read, rows_used, rows_discarded, epochs, seconds, created, "
+        "cost_profile) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+        "pg_catalog.now(), $18::pg_catalog.jsonb)",
         SPI_OK_INSERT, parameters);
 }
 
@@ -187,6 +196,36 @@ void insert_log(const NewVersion& version, const pg_uuid_t& id) {
     run("INSERT INTO tensile_store.training_log (version, epoch, task, metric, value) "
         "SELECT $1, u.epoch, u.task, u.metric, u.value FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), "
         "pg_catalog.unnest($4), pg_catalog.unnest($5)) AS u(epoch, task, metric, value) ON CONFLICT DO NOTHING",
+        SPI_OK_INSERT, parameters);
+}
+
+void insert_plan(const NewVersion& version, const pg_uuid_t& id) {
+    const auto rows = static_cast<int>(version.plan.size() / kPlanColumnCount);
+    if (rows == 0) return;
+    auto* cells = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<std::size_t>(rows)));
+    auto* nulls = static_cast<bool*>(palloc(sizeof(bool) * static_cast<std::size_t>(rows)));
+    Parameter parameters[1 + kPlanColumnCount] = {{UUIDOID, UUIDPGetDatum(&id)}};
+    for (int column = 0; column < kPlanColumnCount; ++column) {
+        for (int row = 0; row < rows; ++row) {
+            const char* cell = version.plan[static_cast<std::size_t>(row * kPlanColumnCount + column)];
+            nulls[row] = cell == nullptr;
+            cells[row] = cell == nullptr ? 0 : CStringGetTextDatum(cell);
+        }
+        int bounds[] = {1};
+        int lengths[] = {rows};
+        parameters[1 + column] = {TEXTARRAYOID, PointerGetDatum(construct_md_array(cells, nulls, 1, lengths, bounds,
+                                                                                   TEXTOID, -1, false, TYPALIGN_INT))};
+    }
+    run("INSERT INTO tensile_store.training_plan (version, position, program, tensor, kind, bytes, decision, stays, "
+        "copied_out, copied_in, copy_seconds, recompute_seconds, first_op, last_op) "
+        "SELECT $1, u.position, u.program, u.tensor, u.kind, u.bytes::pg_catalog.int8, u.decision, "
+        "u.stays::pg_catalog.int4, u.copied_out::pg_catalog.int8, u.copied_in::pg_catalog.int8, "
+        "u.copy_seconds::pg_catalog.float8, u.recompute_seconds::pg_catalog.float8, u.first_op, u.last_op "
+        "FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5), "
+        "pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8), pg_catalog.unnest($9), "
+        "pg_catalog.unnest($10), pg_catalog.unnest($11), pg_catalog.unnest($12), pg_catalog.unnest($13)) "
+        "WITH ORDINALITY AS u(program, tensor, kind, bytes, decision, stays, copied_out, copied_in, copy_seconds, "
+        "recompute_seconds, first_op, last_op, position)",
         SPI_OK_INSERT, parameters);
 }
 
@@ -276,6 +315,7 @@ void store_version(const NewVersion& version) {
     insert_weights(version, id);
     insert_metrics(version, id);
     insert_log(version, id);
+    insert_plan(version, id);
     SPI_finish();
     close_catalog_window(window);
     PopActiveSnapshot();

@@ -296,7 +296,7 @@ client::Reply EngineSession::exchange(const std::function<void(const client::Rep
     in_exchange(*link_, [&] { send_request(*link_); });
     while (true) {
         client::Reply reply = receive();
-        if (reply.type() != protocol::Message::Progress && reply.type() != protocol::Message::LogEntry) return reply;
+        if (!client::is_interim(reply)) return reply;
         try {
             observe(reply);
         } catch (...) {
@@ -314,7 +314,7 @@ void EngineSession::send() {
 client::Reply EngineSession::await_answer() {
     while (true) {
         client::Reply reply = receive();
-        if (reply.type() != protocol::Message::Progress && reply.type() != protocol::Message::LogEntry) return reply;
+        if (!client::is_interim(reply)) return reply;
     }
 }
 

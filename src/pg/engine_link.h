@@ -48,8 +48,8 @@ class EngineSession {
     // Never the same for two connections of this backend.
     std::uint64_t number() const;
 
-    // Sends the pending request and returns the message that answers it. Progress and log entries that come before it
-    // are given to `observe`. The reply lives until the next request or receive().
+    // Sends the pending request and returns the message that answers it. What comes before it (progress, log entries,
+    // the plan of a training) is given to `observe`. The reply lives until the next request or receive().
     client::Reply exchange();
     client::Reply exchange(const std::function<void(const client::Reply&)>& observe);
     // The two halves of exchange(), for work of one's own in between: send() waits only for room in the socket.

@@ -1,6 +1,6 @@
-// The functions behind tensile.pool, tensile.tensors, tensile.progress and tensile.methods: what the engine tells,
-// typed. The first three never start an engine, and have no rows where none runs; the methods are part of the manual,
-// so asking for them does.
+// The functions behind tensile.pool, tensile.link, tensile.tensors, tensile.progress and tensile.methods: what the
+// engine tells, typed. All but the last never start an engine, and have no rows where none runs; the methods are part
+// of the manual, so asking for them does.
 #include "pg/engine_monitor.h"
 
 #include <algorithm>
@@ -20,6 +20,10 @@ namespace tensile {
 
 client::MonitorTable read_monitor(EngineSession& engine, std::string_view view) {
     client::request_monitor(engine.connection(), view);
+    return read_monitor(engine);
+}
+
+client::MonitorTable read_monitor(EngineSession& engine) {
     client::MonitorTable table;
     bool more = client::append_monitor_rows(engine.exchange(), table);
     while (more)
@@ -27,9 +31,6 @@ client::MonitorTable read_monitor(EngineSession& engine, std::string_view view) 
     return table;
 }
 
-namespace {
-
-// The engine's table with the columns that the SQL function declares; those the engine does not know are NULL.
 std::vector<TextRow> arranged(client::MonitorTable table, const std::vector<std::string>& wanted) {
     std::vector<std::size_t> sources;
     for (const std::string& name : wanted)
@@ -45,6 +46,8 @@ std::vector<TextRow> arranged(client::MonitorTable table, const std::vector<std:
     return rows;
 }
 
+namespace {
+
 Datum return_view(FunctionCallInfo call, std::string_view view, EngineStart start) {
     ResultRows result(call);
     if (start == EngineStart::kIfNeeded || live_supervisor(current_supervisor_state()) != 0)
@@ -56,6 +59,10 @@ Datum return_view(FunctionCallInfo call, std::string_view view, EngineStart star
 
 TENSILE_SQL_FUNCTION(tensile_engine_pool) {
     return return_view(fcinfo, "pool", EngineStart::kNever);
+}
+
+TENSILE_SQL_FUNCTION(tensile_engine_link) {
+    return return_view(fcinfo, "link", EngineStart::kNever);
 }
 
 TENSILE_SQL_FUNCTION(tensile_engine_tensors) {

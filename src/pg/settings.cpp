@@ -15,6 +15,7 @@ constexpr int kDefaultSpill = 10 * 1024 * 1024;
 constexpr int kMaxThreads = 256;
 constexpr int kDefaultQueueTimeout = 60 * 1000;  // ms
 constexpr int kMaxDevices = 64;
+constexpr double kMinPoolShare = 0.01;
 
 // PostgreSQL writes the settings through pointers to these.
 struct Variables {
@@ -26,6 +27,7 @@ struct Variables {
     char* device = nullptr;
     int log_level = LOG;
     int queue_timeout = kDefaultQueueTimeout;
+    double max_pool_share = 1;
 };
 Variables variables;
 
@@ -100,6 +102,11 @@ void define_settings() {
                             "Sets how long a statement waits for memory of the tensor pool before it gives up.",
                             "0 means no limit.", &variables.queue_timeout, kDefaultQueueTimeout, 0, INT_MAX,
                             PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomRealVariable("tensile.max_pool_share",
+                             "Sets the share of the tensor pool that one training may be granted.",
+                             "Set it for a role with ALTER ROLE ... SET. Below what a training takes, its tensors move "
+                             "between the pool and the spill file.",
+                             &variables.max_pool_share, 1, kMinPoolShare, 1, PGC_SUSET, 0, nullptr, nullptr, nullptr);
     // After this, a misspelled setting with the prefix is an error.
     MarkGUCPrefixReserved("tensile");
 }
@@ -114,6 +121,10 @@ EngineSettings engine_settings() {
     settings.device = variables.device;
     settings.log_level = log_level_name(variables.log_level);
     return settings;
+}
+
+double max_pool_share() {
+    return variables.max_pool_share;
 }
 
 std::int32_t queue_timeout_ms() {

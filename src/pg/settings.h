@@ -30,4 +30,7 @@ EngineSettings engine_settings();
 // tensile.queue_timeout as the protocol wants it: milliseconds, -1 for no limit.
 std::int32_t queue_timeout_ms();
 
+// tensile.max_pool_share: in 0.01 to 1.
+double max_pool_share();
+
 }  // namespace tensile

@@ -9,6 +9,7 @@
 #include "client/requests.h"
 #include "pg/boundary.h"
 #include "pg/engine_link.h"
+#include "pg/engine_monitor.h"
 #include "pg/settings.h"
 
 #include "pg/arguments.h"
@@ -35,6 +36,7 @@ struct TrainingArguments {
     int target_count;
     const char* options;
     bool replace;
+    CostProfiles cost_profiles;
 };
 
 struct LoggedValue {
@@ -54,6 +56,8 @@ class TrainingStream final : public BlockStream {
 
     const client::TrainedModel& model() const { return *model_; }
     const std::vector<LoggedValue>& log() const { return log_; }
+    // The plan's rows, as tensile_store.training_plan wants them.
+    const std::vector<TextRow>& plan() const { return plan_; }
 
   private:
     void write_request(client::Connection& connection, const protocol::Segment& segment,
@@ -64,6 +68,7 @@ class TrainingStream final : public BlockStream {
 
     std::optional<client::TrainedModel> model_;
     std::vector<LoggedValue> log_;
+    std::vector<TextRow> plan_;
 };
 
 void TrainingStream::begin(const TrainingArguments& arguments, const ColumnConverters& converters) {
@@ -79,19 +84,26 @@ void TrainingStream::begin(const TrainingArguments& arguments, const ColumnConve
     declaration.targets = targets;
     declaration.columns = columns;
     declaration.queue_timeout_ms = queue_timeout_ms();
+    const std::vector<std::string_view> profiles(arguments.cost_profiles.texts,
+                                                 arguments.cost_profiles.texts + arguments.cost_profiles.count);
+    declaration.cost_profiles = profiles;
+    declaration.max_pool_share = max_pool_share();
     client::request_training(session().connection(), declaration);
     client::expect<protocol::Accepted>(session().exchange());
 }
 
 void TrainingStream::run() {
     client::request_run(session().connection());
-    client::Reply reply = session().exchange([this](const client::Reply& message) {
+    client::MonitorTable plan;
+    client::Reply reply = session().exchange([this, &plan](const client::Reply& message) {
+        if (const auto* part = message.as<protocol::TrainPlan>()) client::append_plan_rows(*part, plan);
         const auto* entry = message.as<protocol::LogEntry>();
         if (entry == nullptr) return;
         log_.push_back({entry->epoch(), std::string(protocol::text_of(entry->task())),
                         std::string(protocol::text_of(entry->metric())), entry->value()});
     });
     model_ = client::trained_model(std::move(reply));
+    plan_ = arranged(std::move(plan), {std::begin(kPlanColumns), std::end(kPlanColumns)});
 }
 
 struct TrainingFeed {
@@ -176,6 +188,14 @@ void store(const TrainingArguments& arguments, const TrainingStream& stream, con
     version.seconds = model.seconds;
     version.metrics = {metrics, metric_count};
     version.log = {log, log_count};
+    version.cost_profile = model.cost_profile.empty() ? nullptr : model.cost_profile.c_str();
+    const std::size_t cell_count = stream.plan().size() * kPlanColumnCount;
+    auto** cells = static_cast<const char**>(palloc(sizeof(char*) * (cell_count + 1)));
+    std::size_t next = 0;
+    for (const TextRow& row : stream.plan())
+        for (const auto& cell : row)
+            cells[next++] = cell ? from_utf8(cell->c_str()) : nullptr;
+    version.plan = {cells, cell_count};
     describe_columns(converters, version);
     store_version(version);
 }
@@ -205,6 +225,7 @@ Datum tensile_train(PG_FUNCTION_ARGS) {
     TrainingFeed training{};
     training.arguments = read_arguments(fcinfo);
     check_may_store(training.arguments.name, training.arguments.replace);
+    training.arguments.cost_profiles = read_cost_profiles();
 
     MemoryContext caller = CurrentMemoryContext;
     MemoryContext context = AllocSetContextCreate(caller, "tensile training", ALLOCSET_DEFAULT_SIZES);

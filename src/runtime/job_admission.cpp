@@ -18,11 +18,10 @@ std::uint64_t cut_size(std::uint64_t bytes) {
 
 }  // namespace
 
-JobAdmission::JobAdmission(Device& device, Arbiter& arbiter, JobMemory& memory, std::span<const JobProgram> programs,
+JobAdmission::JobAdmission(Arbiter& arbiter, JobMemory& memory, std::span<const JobProgram> programs,
                            std::span<const Variable> variables, StepRegion::User& user, const PoolOwner& owner,
                            const StopFlag* stop)
-    : device_(device),
-      arbiter_(arbiter),
+    : arbiter_(arbiter),
       memory_(memory),
       programs_(programs),
       variables_(variables),
@@ -80,14 +79,14 @@ std::optional<JobLayout> JobAdmission::plan_within(const JobQuestion& question, 
     return std::nullopt;
 }
 
-bool JobAdmission::try_moving(const JobQuestion& question) {
+bool JobAdmission::try_moving(const JobQuestion& question, std::uint64_t limit) {
     const std::uint64_t free = memory_.pool.summary().largest_free;
     const std::uint64_t region = memory_.steps.bytes();
     if (region > 0) {
-        const std::optional<JobLayout> layout = plan_within(question, free + region);
+        const std::optional<JobLayout> layout = plan_within(question, std::min(free + region, limit));
         if (layout && layout->step_bytes <= region && try_shared_region(*layout)) return true;
     }
-    const std::optional<JobLayout> layout = plan_within(question, free);
+    const std::optional<JobLayout> layout = plan_within(question, std::min(free, limit));
     return layout && try_own_region(*layout);
 }
 
@@ -96,23 +95,27 @@ void JobAdmission::measure_link() {
     memory_.link.measure(*memory_.spill.create(Link::kProbeBytes));
 }
 
-std::optional<JobGrant> JobAdmission::admit_in_place(const JobLayout& in_place) {
-    if (!try_now(in_place)) return std::nullopt;
+std::optional<JobGrant> JobAdmission::admit_in_place(const JobLayout& in_place, const PoolShare& share) {
+    if (whole_bytes(in_place) > share.limit(memory_.pool.summary().size) || !try_now(in_place)) return std::nullopt;
     return std::move(grant_);
 }
 
-JobGrant JobAdmission::admit_moving(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout) {
+JobGrant JobAdmission::admit_moving(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout,
+                                    const PoolShare& share) {
+    const std::uint64_t pool_size = memory_.pool.summary().size;
+    const std::uint64_t limit = share.limit(pool_size);
     std::uint64_t least = whole_bytes(in_place);
     std::optional<JobQuestion> question;
     if (memory_.spill.limit() > 0) {
         measure_link();
-        question.emplace(programs_, variables_, memory_.link.model(), device_.threads());
+        question.emplace(programs_, variables_, memory_.link.model(), memory_.costs);
         least = std::min(least, memory_.planner.minimum_bytes(question->request()) + constant_bytes_ +
                                     2 * ExtentAllocator::kSmallGranule);
     }
-    if (!question || !try_moving(*question)) {
+    share.require(least, pool_size, owner_.label);
+    if (!question || !try_moving(*question, limit)) {
         Extent extent = memory_.pool.acquire(least, owner_, timeout, stop_);
-        extent.extend(whole_bytes(in_place));
+        extent.extend(std::max(least, std::min(whole_bytes(in_place), limit)));
         std::optional<JobLayout> layout;
         if (extent.bytes() >= whole_bytes(in_place))
             layout = in_place;

@@ -17,6 +17,7 @@
 #include <span>
 
 #include "device/device.h"
+#include "memory/pool_share.h"
 #include "memory/spill_file.h"
 #include "memory/step_region.h"
 #include "memory/tensor_pool.h"
@@ -37,15 +38,16 @@ struct JobGrant {
 class JobAdmission {
   public:
     // All outlive the admission, and `user` the grant.
-    JobAdmission(Device& device, Arbiter& arbiter, JobMemory& memory, std::span<const JobProgram> programs,
+    JobAdmission(Arbiter& arbiter, JobMemory& memory, std::span<const JobProgram> programs,
                  std::span<const Variable> variables, StepRegion::User& user, const PoolOwner& owner,
                  const StopFlag* stop);
 
-    // The first try. Nothing when it does not succeed.
-    std::optional<JobGrant> admit_in_place(const JobLayout& in_place);
-    // The others; `in_place` is the layout of the shorter ops. Errors of TensorPool::acquire and SpillSpace::create;
-    // 57014 when `stop` was set.
-    JobGrant admit_moving(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout);
+    // At most the share of the pool. The first try; nothing when it does not succeed.
+    std::optional<JobGrant> admit_in_place(const JobLayout& in_place, const PoolShare& share);
+    // The others; `in_place` is the layout of the shorter ops. Errors of TensorPool::acquire, SpillSpace::create and
+    // PoolShare::require; 57014 when `stop` was set.
+    JobGrant admit_moving(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout,
+                          const PoolShare& share);
 
   private:
     // The bytes of the pool for a layout as one extent.
@@ -54,13 +56,12 @@ class JobAdmission {
     bool try_shared_region(const JobLayout& layout);
     bool try_own_region(const JobLayout& layout);
     bool try_now(const JobLayout& layout) { return try_shared_region(layout) || try_own_region(layout); }
-    bool try_moving(const JobQuestion& question);
+    bool try_moving(const JobQuestion& question, std::uint64_t limit);
     // The best layout whose whole_bytes() are at most `bytes`.
     std::optional<JobLayout> plan_within(const JobQuestion& question, std::uint64_t bytes) const;
     void settle(Extent extent, const JobLayout& layout);
     void measure_link();
 
-    Device& device_;
     Arbiter& arbiter_;
     JobMemory& memory_;
     std::span<const JobProgram> programs_;

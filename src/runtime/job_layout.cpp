@@ -11,16 +11,6 @@ namespace tensile {
 
 namespace {
 
-// A machine that is slower than most: a plan that moves too little waits, one that moves too much only copies. Per
-// thread, and for all threads together.
-constexpr double kFlopsPerSecond = 3e10;
-constexpr double kBytesPerSecond = 1e10;
-constexpr double kLaunchSeconds = 2e-6;
-
-double expected_seconds(const LoweredOp& op, int threads) {
-    return kLaunchSeconds + std::max(op.flops / (kFlopsPerSecond * std::max(threads, 1)), op.bytes / kBytesPerSecond);
-}
-
 void place_constants(JobLayout& layout, std::span<const JobProgram> programs) {
     for (const JobProgram& program : programs) {
         layout.constants.push_back(layout.state_bytes);
@@ -90,7 +80,7 @@ JobLayout lay_out_planned(std::span<const JobProgram> programs, std::span<const 
 }
 
 JobQuestion::JobQuestion(std::span<const JobProgram> programs, std::span<const Variable> variables,
-                         const LinkModel& link, int threads) {
+                         const LinkModel& link, CostModel& costs) {
     for (const JobProgram& program : programs) {
         const LoweredProgram& lowered = program.planned->executable->lowered();
         ProgramTask task;
@@ -99,8 +89,7 @@ JobQuestion::JobQuestion(std::span<const JobProgram> programs, std::span<const V
         for (std::size_t k = 0; k < program.variables.size(); ++k)
             task.variables[static_cast<std::size_t>(program.planned->variable_tensors[k])] =
                 static_cast<std::int32_t>(program.variables[k]);
-        for (const LoweredOp& op : lowered.ops)
-            task.op_seconds.push_back(expected_seconds(op, threads));
+        task.op_seconds = costs.seconds(costs.prepare(lowered));
         tasks_.push_back(std::move(task));
     }
     for (const Variable& variable : variables)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "graph/job.h"
+#include "planner/cost_model.h"
 #include "planner/job_planner.h"
 #include "planner/plan.h"
 #include "runtime/program_instance.h"
@@ -43,9 +44,8 @@ JobLayout lay_out_planned(std::span<const JobProgram> programs, std::span<const 
 // What a planner is asked. Owns what the request points to.
 class JobQuestion {
   public:
-    // `threads` of the device: how long an op takes is estimated from its operations and bytes.
     JobQuestion(std::span<const JobProgram> programs, std::span<const Variable> variables, const LinkModel& link,
-                int threads);
+                CostModel& costs);
     JobQuestion(const JobQuestion&) = delete;
     JobQuestion& operator=(const JobQuestion&) = delete;
     const JobRequest& request() const { return request_; }

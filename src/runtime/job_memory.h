@@ -1,5 +1,5 @@
-// What training jobs share beside the pool: the step region, the spill space, the copy lanes and the link; and which
-// planner decides what moves when a job does not fit. One for the engine.
+// What training jobs share beside the pool: the step region, the spill space, the copy lanes and the link; what
+// is known of the times of ops; and which planner decides what moves when a job does not fit. One for the engine.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "memory/spill_file.h"
 #include "memory/step_region.h"
 #include "memory/tensor_pool.h"
+#include "planner/cost_model.h"
 #include "planner/job_planner.h"
 
 namespace tensile {
@@ -23,8 +24,13 @@ struct JobPlanner {
 };
 
 struct JobMemory {
-    JobMemory(TensorPool& tensor_pool, std::string spill_directory, std::uint64_t spill_limit, JobPlanner job_planner)
-        : pool(tensor_pool), spill(std::move(spill_directory), spill_limit), lanes(link), planner(job_planner) {}
+    JobMemory(TensorPool& tensor_pool, std::string spill_directory, std::uint64_t spill_limit, JobPlanner job_planner,
+              const DeviceRates& rates = {})
+        : pool(tensor_pool),
+          spill(std::move(spill_directory), spill_limit),
+          lanes(link),
+          planner(job_planner),
+          costs(rates) {}
 
     TensorPool& pool;
     StepRegion steps;
@@ -32,6 +38,7 @@ struct JobMemory {
     Link link;
     CopyLanes lanes;
     JobPlanner planner;
+    CostModel costs;
 };
 
 }  // namespace tensile

@@ -10,6 +10,7 @@
 #include "runtime/job_admission.h"
 #include "runtime/job_layout.h"
 #include "runtime/program_instance.h"
+#include "runtime/step_costs.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -79,7 +80,8 @@ struct JobRunner::State final : StepRegion::User {
     Arbiter& arbiter;
     Job& job;
     std::string label;
-    JobMemory* memory = nullptr;  // from admission on
+    JobMemory* memory = nullptr;     // from admission on
+    std::optional<StepCosts> costs;  // too
     std::vector<JobProgram> programs;
     std::vector<std::int64_t> grains;  // by program
     JobLayout in_place;
@@ -187,7 +189,9 @@ void JobRunner::State::step(int program, const StopFlag* stop,
     feeding = program;
     turn.stream().parallel_for(driver.feed_row_count(program), grains[static_cast<std::size_t>(program)], feed_rows);
     instance.clear_unused_rows();
-    if (instance.run(turn.stream(), stop) == LaunchStatus::kStopped) throw_stopped();
+    const OpTimes times = costs->begin(static_cast<std::size_t>(program));
+    if (instance.run(turn.stream(), stop, times) == LaunchStatus::kStopped) throw_stopped();
+    costs->learn(static_cast<std::size_t>(program));
     driver.observe(program, instance.outputs());
 }
 
@@ -205,17 +209,16 @@ std::uint64_t JobRunner::extent_bytes() const {
 }
 
 void JobRunner::admit(JobMemory& memory, const PoolOwner& owner, std::optional<std::chrono::milliseconds> timeout,
-                      const StopFlag* stop) {
+                      const StopFlag* stop, const PoolShare& share) {
     State& state = *state_;
     state.memory = &memory;
-    JobAdmission admission(state.device, state.arbiter, memory, state.programs, state.job.variables, state, owner,
-                           stop);
-    if (std::optional<JobGrant> grant = admission.admit_in_place(state.in_place)) {
-        state.grant = *std::move(grant);
-    } else {
-        state.split_chains();
-        state.grant = admission.admit_moving(state.in_place, timeout);
-    }
+    JobAdmission admission(state.arbiter, memory, state.programs, state.job.variables, state, owner, stop);
+    std::optional<JobGrant> grant = admission.admit_in_place(state.in_place, share);
+    if (!grant) state.split_chains();
+    state.costs.emplace(memory.costs);
+    for (const JobProgram& program : state.programs)
+        state.costs->add(program.planned->executable->lowered());
+    state.grant = grant ? *std::move(grant) : admission.admit_moving(state.in_place, timeout, share);
     {
         const Arbiter::Turn turn = state.arbiter.take_turn(stop);
         state.enter_region(stop);
@@ -264,6 +267,20 @@ void JobRunner::read_variable(int index, std::span<std::byte> to) {
     }
 }
 
+std::vector<PlanRow> JobRunner::plan() const {
+    const State& state = *state_;
+    const LinkModel link = state.memory->link.model();
+    std::vector<PlanRow> rows;
+    for (std::size_t i = 0; i < state.programs.size(); ++i)
+        append_plan_rows(rows, state.programs[i].planned->executable->lowered(), state.grant.layout.plans[i], link,
+                         state.costs->expected_seconds(i));
+    return rows;
+}
+
+std::vector<CostFigure> JobRunner::cost_figures(std::size_t limit) const {
+    return state_->costs->figures(limit);
+}
+
 std::vector<TensorRow> JobRunner::tensors() const {
     const State& state = *state_;
     // Before admission, as it would be in place.
@@ -298,6 +315,7 @@ std::vector<TensorRow> JobRunner::tensors() const {
 JobUsage JobRunner::usage() const {
     const State& state = *state_;
     JobUsage usage;
+    usage.comfortable_bytes = state.in_place.extent_bytes();
     usage.granted_bytes = state.grant.layout.extent_bytes();
     usage.resident_bytes = state.grant.layout.state_bytes;
     usage.host_bytes = state.grant.layout.host_bytes;

@@ -13,10 +13,13 @@
 #include <vector>
 
 #include "graph/job.h"
+#include "memory/pool_share.h"
 #include "memory/tensor_pool.h"
+#include "planner/cost_model.h"
 #include "runtime/arbiter.h"
 #include "runtime/job_memory.h"
 #include "runtime/plan_executor.h"
+#include "runtime/plan_rows.h"
 
 namespace tensile {
 
@@ -34,10 +37,11 @@ struct TensorRow {
 
 // What tensile.pool shows of one running job.
 struct JobUsage {
-    std::uint64_t granted_bytes = 0;   // state and the part of the step region that it uses
-    std::uint64_t resident_bytes = 0;  // of them the state, held between steps too
-    std::uint64_t host_bytes = 0;      // of spill space
-    MoveCounters moved;                // so far
+    std::uint64_t comfortable_bytes = 0;  // with which nothing would move
+    std::uint64_t granted_bytes = 0;      // state and the part of the step region that it uses
+    std::uint64_t resident_bytes = 0;     // of them the state, held between steps too
+    std::uint64_t host_bytes = 0;         // of spill space
+    MoveCounters moved;                   // so far
 };
 
 class JobRunner {
@@ -50,8 +54,9 @@ class JobRunner {
     std::uint64_t extent_bytes() const;
 
     // Waits for memory (runtime/job_admission.h) and initializes the variables. `memory` outlives the runner.
+    // `share`: of the pool that the job may have.
     void admit(JobMemory& memory, const PoolOwner& owner, std::optional<std::chrono::milliseconds> timeout,
-               const StopFlag* stop);
+               const StopFlag* stop, const PoolShare& share = PoolShare());
 
     // Runs to the end. `after_step` is called between steps on this thread (progress, logs). Throws Error 57014 when
     // `stop` was set; everything is free again once the runner is destroyed.
@@ -61,9 +66,13 @@ class JobRunner {
     // home. Between admit() and destruction, outside of run(), unless run() was stopped.
     void read_variable(int index, std::span<std::byte> to);
 
-    // Both: any thread, after admit().
+    // All: any thread, after admit().
     std::vector<TensorRow> tensors() const;
     JobUsage usage() const;
+    // What the plan decides for each tensor, with the seconds that are expected now.
+    std::vector<PlanRow> plan() const;
+    // What the cost model knows of the ops in this job's programs.
+    std::vector<CostFigure> cost_figures(std::size_t limit) const;
 
   private:
     struct State;

@@ -169,12 +169,14 @@ LaunchStatus PlanExecutor::wait_for_copies(const Step& step, const StopFlag* sto
     return wait(CopyDirection::kIn, step.after[kInQueue], step.after_previous[kInQueue]);
 }
 
-LaunchStatus PlanExecutor::launch(Stream& stream, const Step& step, const LaunchContext& context) {
-    if (!step.is_repeated) return stream.launch(binding_, step.op, context);
-    return timed(recompute_seconds_, [&] { return stream.launch(binding_, step.op, context); });
+LaunchStatus PlanExecutor::launch(Stream& stream, const Step& step, const LaunchContext& context,
+                                  const OpTimes& times) {
+    const auto launch = [&] { return stream.launch(binding_, step.op, context); };
+    if (!step.is_repeated) return times.time(step.op, launch);
+    return timed(recompute_seconds_, launch);
 }
 
-LaunchStatus PlanExecutor::run(Stream& stream, const LaunchContext& context) {
+LaunchStatus PlanExecutor::run(Stream& stream, const LaunchContext& context, const OpTimes& times) {
     CancelUnlessDone guard(*queues_, stream);
     queues_->begin_execution();
     apply(0, initial_moves_);
@@ -184,7 +186,7 @@ LaunchStatus PlanExecutor::run(Stream& stream, const LaunchContext& context) {
         apply(moved, step.moves_end);
         moved = step.moves_end;
         if (wait_for_copies(step, context.stop) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
-        if (launch(stream, step, context) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
+        if (launch(stream, step, context, times) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
         if (!step.is_awaited) continue;
         stream.synchronize();
         queues_->complete_ops(static_cast<std::uint32_t>(i + 1));

@@ -23,6 +23,7 @@
 #include "memory/copy_lanes.h"
 #include "memory/host_store.h"
 #include "planner/plan.h"
+#include "runtime/step_costs.h"
 
 namespace tensile {
 
@@ -63,7 +64,7 @@ class PlanExecutor {
 
     // Inputs are written only after this. Both: kStopped when `stop` was set meanwhile; throw the error of a copy.
     LaunchStatus wait_for_feed(const StopFlag* stop);
-    LaunchStatus run(Stream& stream, const LaunchContext& context);
+    LaunchStatus run(Stream& stream, const LaunchContext& context, const OpTimes& times = {});
 
     // Waits for the copies out that are still under way, before anybody else uses the bytes of the step region.
     LaunchStatus drain(const StopFlag* stop) { return queues_->drain(stop); }
@@ -99,7 +100,7 @@ class PlanExecutor {
     QueueCounts counts(const std::vector<std::int32_t>& waits) const;
     void apply(std::size_t begin, std::size_t end);
     LaunchStatus wait_for_copies(const Step& step, const StopFlag* stop);
-    LaunchStatus launch(Stream& stream, const Step& step, const LaunchContext& context);
+    LaunchStatus launch(Stream& stream, const Step& step, const LaunchContext& context, const OpTimes& times);
 
     const Plan& plan_;
     Binding& binding_;

@@ -204,14 +204,15 @@ void ProgramInstance::clear_unused_rows() noexcept {
     }
 }
 
-LaunchStatus ProgramInstance::run(Stream& stream, const StopFlag* stop) {
+LaunchStatus ProgramInstance::run(Stream& stream, const StopFlag* stop, const OpTimes& times) {
     const LaunchContext context{extents_, stop};
     if (executor_) {
-        if (executor_->run(stream, context) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
+        if (executor_->run(stream, context, times) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
     } else {
         // The list is one of the orders that the plan allows; on one in-order stream its waits are implied.
         for (const Action& action : planned_->plan.actions) {
-            if (stream.launch(*binding_, action.subject, context) == LaunchStatus::kCompleted) continue;
+            const auto launch = [&] { return stream.launch(*binding_, action.subject, context); };
+            if (times.time(action.subject, launch) == LaunchStatus::kCompleted) continue;
             stream.synchronize();
             return LaunchStatus::kStopped;
         }

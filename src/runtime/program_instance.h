@@ -11,6 +11,7 @@
 #include "device/device.h"
 #include "planner/plan.h"
 #include "runtime/plan_executor.h"
+#include "runtime/step_costs.h"
 
 namespace tensile {
 
@@ -70,7 +71,7 @@ class ProgramInstance {
     }
     // Runs the plan on `stream` and waits for the end of its ops. Extents keep their values from run to run; they are
     // the capacities at first. After kStopped or an error of a plan that copies the instance cannot be run again.
-    LaunchStatus run(Stream& stream, const StopFlag* stop);
+    LaunchStatus run(Stream& stream, const StopFlag* stop, const OpTimes& times = {});
 
     // Copies out may be under way when a run ends: waits for them, or gives them up.
     LaunchStatus drain(const StopFlag* stop) { return executor_ ? executor_->drain(stop) : LaunchStatus::kCompleted; }

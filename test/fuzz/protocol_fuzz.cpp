@@ -69,6 +69,14 @@ std::uint64_t read_each(const flatbuffers::Vector<flatbuffers::Offset<Table>>* t
     return sum;
 }
 
+std::uint64_t read(const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>* texts) {
+    std::uint64_t sum = 0;
+    if (texts != nullptr)
+        for (const flatbuffers::String* text : *texts)
+            sum += read(text);
+    return sum;
+}
+
 std::uint64_t read(const flatbuffers::Vector<flatbuffers::Offset<ColumnDeclaration>>* columns) {
     return read_each(columns, [](const ColumnDeclaration& column) {
         return read(column.name()) + read(column.type_name()) + static_cast<std::uint64_t>(column.kind());
@@ -77,6 +85,13 @@ std::uint64_t read(const flatbuffers::Vector<flatbuffers::Offset<ColumnDeclarati
 
 std::uint64_t read(const flatbuffers::Vector<flatbuffers::Offset<Metric>>* metrics) {
     return read_each(metrics, [](const Metric& metric) { return read(metric.task()) + read(metric.name()); });
+}
+
+std::uint64_t read(const MonitorReply& reply) {
+    return read_each(reply.columns(), [](const MonitorColumn& column) { return read(column.name()); }) +
+           read_each(reply.rows(), [](const MonitorRow& row) {
+               return read_each(row.cells(), [](const MonitorCell& cell) { return read(cell.value()); });
+           });
 }
 
 std::uint64_t read(const Envelope& envelope) {
@@ -97,9 +112,7 @@ std::uint64_t read(const Envelope& envelope) {
     case Message::TrainBegin: {
         const TrainBegin& training = *envelope.message_as_TrainBegin();
         std::uint64_t sum = read(training.model_name()) + read(training.method()) + read(training.options_json());
-        if (training.targets() != nullptr)
-            for (const flatbuffers::String* target : *training.targets())
-                sum += read(target);
+        sum += read(training.targets()) + read(training.cost_profiles());
         return sum + read(training.columns());
     }
     case Message::EvaluateBegin:
@@ -112,7 +125,8 @@ std::uint64_t read(const Envelope& envelope) {
     case Message::LogEntry:
         return read(envelope.message_as_LogEntry()->task()) + read(envelope.message_as_LogEntry()->metric());
     case Message::TrainReply:
-        return read(envelope.message_as_TrainReply()->key()) + read(envelope.message_as_TrainReply()->metrics());
+        return read(envelope.message_as_TrainReply()->key()) + read(envelope.message_as_TrainReply()->metrics()) +
+               read(envelope.message_as_TrainReply()->cost_profile());
     case Message::EvaluateReply:
         return read(envelope.message_as_EvaluateReply()->metrics());
     case Message::PredictBegin:
@@ -128,14 +142,15 @@ std::uint64_t read(const Envelope& envelope) {
         return read(envelope.message_as_Predict()->rows());
     case Message::PredictReply:
         return read(envelope.message_as_PredictReply()->rows());
-    case Message::MonitorRequest:
-        return read(envelope.message_as_MonitorRequest()->view());
-    case Message::MonitorReply: {
-        const MonitorReply& reply = *envelope.message_as_MonitorReply();
-        return read_each(reply.columns(), [](const MonitorColumn& column) { return read(column.name()); }) +
-               read_each(reply.rows(), [](const MonitorRow& row) {
-                   return read_each(row.cells(), [](const MonitorCell& cell) { return read(cell.value()); });
-               });
+    case Message::MonitorRequest: {
+        const MonitorRequest& request = *envelope.message_as_MonitorRequest();
+        return read(request.view()) + read(request.model()) + read(request.user_name());
+    }
+    case Message::MonitorReply:
+        return read(*envelope.message_as_MonitorReply());
+    case Message::TrainPlan: {
+        const MonitorReply* part = envelope.message_as_TrainPlan()->part();
+        return part == nullptr ? 0 : read(*part);
     }
     default:
         return 0;

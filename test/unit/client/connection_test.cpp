@@ -160,7 +160,10 @@ TEST_F(ConnectionTest, TheWidestTableWithTheLongestNamesCanBeDeclared) {
     for (const std::string& name : names)
         columns.push_back({name, "timestamp with time zone", protocol::ColumnKind::Timestamp});
     const std::vector<std::string_view> targets = {names.front()};
-    request_training(*connection_, {"model", "mlp", "{}", targets, columns});
+    // As many profiles as a backend sends along.
+    const std::string profile(std::size_t{24} * 1024, 'p');
+    const std::vector<std::string_view> profiles = {profile};
+    request_training(*connection_, {"model", "mlp", "{}", targets, columns, kNoQueueTimeout, profiles});
     EXPECT_TRUE(connection_->flush());
     const protocol::Envelope* request = received();
     ASSERT_NE(request, nullptr);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "unit/engine/test_engine.h"
 
@@ -83,22 +84,90 @@ TEST(Monitor, ATrainingIsSeenByOtherSessions) {
     EXPECT_EQ(cell(progress, 0, "session"), "1");
 
     const client::MonitorTable pool = monitor(*watcher, "pool");
-    // What the job holds for itself, and the region that all trainings' steps share.
+    // The job's state, and the region that steps share.
     ASSERT_EQ(pool.rows.size(), 2U);
-    EXPECT_EQ(cell(pool, 0, "purpose"), "train");
-    EXPECT_EQ(cell(pool, 0, "label"), "example");
-    EXPECT_EQ(cell(pool, 0, "state"), "granted");
-    EXPECT_EQ(cell(pool, 1, "purpose"), "train");
-    EXPECT_EQ(cell(pool, 1, "session"), "0");
+    const std::size_t job = cell(pool, 0, "session") == "1" ? 0 : 1;
+    EXPECT_EQ(cell(pool, job, "purpose"), "train");
+    EXPECT_EQ(cell(pool, job, "label"), "example");
+    EXPECT_EQ(cell(pool, job, "state"), "granted");
+    EXPECT_EQ(std::stoull(cell(pool, 0, "bytes")) + std::stoull(cell(pool, 1, "bytes")),
+              engine.resources().pool.summary().used);
+    EXPECT_EQ(cell(pool, 1 - job, "session"), "0");
+    EXPECT_EQ(cell(pool, 1 - job, "resident_bytes"), "NULL");
+
+    const std::uint64_t extent = std::stoull(cell(pool, job, "resident_bytes"));
+    EXPECT_EQ(cell(pool, job, "waits_for"), "NULL");
+    EXPECT_GT(std::stoull(cell(pool, job, "state_bytes")), 0U);
+    EXPECT_LE(std::stoull(cell(pool, job, "state_bytes")), std::stoull(cell(pool, job, "bytes")));
+    EXPECT_GT(std::stoull(cell(pool, job, "step_bytes")), 0U);
+    EXPECT_EQ(std::stoull(cell(pool, job, "comfortable_bytes")), extent) << "nothing moves";
+    EXPECT_EQ(cell(pool, job, "swapped_bytes"), "0");
+    EXPECT_EQ(cell(pool, job, "copied_in"), "0");
 
     const client::MonitorTable tensors = monitor(*watcher, "tensors");
     EXPECT_GT(tensors.rows.size(), 10U);
-    const std::uint64_t extent = std::stoull(cell(pool, 0, "bytes")) + std::stoull(cell(pool, 1, "bytes"));
-    EXPECT_EQ(extent, engine.resources().pool.summary().used);
     for (std::size_t row = 0; row < tensors.rows.size(); ++row) {
         EXPECT_EQ(cell(tensors, row, "job"), "example");
         EXPECT_LE(std::stoull(cell(tensors, row, "offset")) + std::stoull(cell(tensors, row, "bytes")), extent);
     }
+}
+
+TEST(Monitor, ThePlanOfARunningTrainingIsShown) {
+    TestEngine engine;
+    const auto trainer = engine.connect("trainer");
+    const BlockBuilder rows = example_rows(1000);
+    begin_training(*trainer, rows, kManyEpochs);
+    append(*trainer, rows);
+    client::request_run(*trainer);
+    client::send_all(*trainer);
+    const auto watcher = engine.connect("watcher");
+    client::MonitorTable plan;
+    ASSERT_TRUE(eventually([&] {
+        plan = plan_of(*watcher, "example");
+        return !plan.rows.empty();
+    }));
+    for (std::size_t row = 0; row < plan.rows.size(); ++row) {
+        EXPECT_NE(cell(plan, row, "program"), "NULL");
+        EXPECT_NE(cell(plan, row, "kind"), "scratch");
+        EXPECT_EQ(cell(plan, row, "decision"), "keep");  // the pool is large enough
+        EXPECT_EQ(cell(plan, row, "copied_in"), "0");
+        EXPECT_EQ(cell(plan, row, "copy_seconds"), "0");
+    }
+    EXPECT_FALSE(plan_of(*watcher, "example", "alice").rows.empty());
+    EXPECT_TRUE(plan_of(*watcher, "example", "bob").rows.empty());
+    EXPECT_TRUE(plan_of(*watcher, "another").rows.empty());
+    const auto elsewhere = engine.connect_silently();
+    client::request_hello(*elsewhere, {kBuildId, getpid(), "alice", "another database", "watcher"});
+    client::expect<protocol::HelloReply>(client::exchange(*elsewhere));
+    EXPECT_TRUE(plan_of(*elsewhere, "example").rows.empty());
+}
+
+TEST(Monitor, QueuedRequestsSayWhatTheyWaitFor) {
+    TestEngine engine;
+    TensorPool& pool = engine.resources().pool;
+    const Extent all = pool.acquire(pool.summary().size, {1, 1, "train", "greedy"}, {}, nullptr);
+    StopFlag stop{false};
+    const auto wait = [&](std::uint64_t session) {
+        EXPECT_EQ(sqlstate_of([&] {
+                      pool.acquire(1 << 20, {session, 2, "train", "patient"}, {}, &stop);
+                  }),
+                  sqlstate::kQueryCanceled);
+    };
+    std::thread first([&] { wait(7); });
+    EXPECT_TRUE(eventually([&] { return pool.summary().queued == 1; }));
+    std::thread second([&] { wait(8); });
+    EXPECT_TRUE(eventually([&] { return pool.summary().queued == 2; }));
+    const auto watcher = engine.connect();
+    const client::MonitorTable view = monitor(*watcher, "pool");
+    stop = true;
+    pool.wake();
+    first.join();
+    second.join();
+    ASSERT_EQ(view.rows.size(), 3U);
+    EXPECT_EQ(cell(view, 0, "waits_for"), "NULL");
+    EXPECT_EQ(cell(view, 1, "waits_for"), "1 MB in one piece; 0 bytes are free, 0 bytes of them in one piece");
+    EXPECT_EQ(cell(view, 2, "waits_for"), "the request of session 7 (train patient)");
+    EXPECT_EQ(cell(view, 2, "state_bytes"), "NULL");
 }
 
 TEST(Monitor, AfterTrainingNothingIsLeft) {

@@ -301,13 +301,24 @@ inline Predicted predict(client::Connection& connection, std::uint32_t slot, con
     return copied(client::prediction(client::exchange(connection)).value());
 }
 
-inline client::MonitorTable monitor(client::Connection& connection, std::string_view view) {
-    client::request_monitor(connection, view);
+// All packets of the view that was asked for.
+inline client::MonitorTable answered_view(client::Connection& connection) {
     client::MonitorTable table;
     bool more = client::append_monitor_rows(client::exchange(connection), table);
     while (more)
         more = client::append_monitor_rows(client::receive(connection), table);
     return table;
+}
+
+inline client::MonitorTable monitor(client::Connection& connection, std::string_view view) {
+    client::request_monitor(connection, view);
+    return answered_view(connection);
+}
+
+inline client::MonitorTable plan_of(client::Connection& connection, std::string_view model,
+                                    std::string_view user = {}) {
+    client::request_plan(connection, model, user);
+    return answered_view(connection);
 }
 
 // The SQLSTATE of the Error that `action` throws, or "" when it throws none.

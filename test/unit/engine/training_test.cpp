@@ -67,6 +67,63 @@ TEST(Training, RowsMayComeInManyBlocks) {
     EXPECT_EQ(pieces.key, whole.key);
 }
 
+TEST(Training, ThePlanComesBeforeTheModel) {
+    TestEngine engine;
+    const auto connection = engine.connect();
+    const BlockBuilder rows = example_rows(300);
+    begin_training(*connection, rows, kFewEpochs);
+    append(*connection, rows);
+    client::request_run(*connection);
+    client::send_all(*connection);
+    client::MonitorTable plan;
+    while (true) {
+        const client::Reply reply = client::receive(*connection);
+        if (const auto* part = reply.as<protocol::TrainPlan>()) client::append_plan_rows(*part, plan);
+        if (!client::is_interim(reply)) break;
+    }
+    EXPECT_GT(plan.rows.size(), 10U);
+    EXPECT_EQ(plan.columns.size(), 12U);
+}
+
+TEST(Training, WhatWasMeasuredTravelsToAnotherEngine) {
+    std::string profile;
+    {
+        TestEngine engine;
+        const auto connection = engine.connect();
+        profile = train_example(*connection).cost_profile;
+    }
+    ASSERT_NE(profile.find("\"figures\""), std::string::npos);
+    TestEngine engine;
+    const auto connection = engine.connect();
+    const BlockBuilder rows = example_rows(10);
+    const std::vector<std::string_view> targets = {"y", "warm"};
+    const std::vector<std::string_view> profiles = {"no profile", profile};
+    const std::vector<client::ColumnDeclaration> columns = rows.declarations();
+    EXPECT_TRUE(engine.resources().jobs.costs.figures(1).empty());
+    client::request_training(*connection,
+                             {"example", "mlp", kFewEpochs, targets, columns, client::kNoQueueTimeout, profiles});
+    client::expect<protocol::Accepted>(client::exchange(*connection));
+    EXPECT_GT(engine.resources().jobs.costs.figures(100).size(), 5U);
+}
+
+TEST(Training, ATooSmallShareOfThePoolIsRefused) {
+    TestEngine engine;
+    const auto connection = engine.connect();
+    const BlockBuilder rows = example_rows(300);
+    const std::vector<std::string_view> targets = {"y", "warm"};
+    const std::vector<client::ColumnDeclaration> columns = rows.declarations();
+    client::TrainingDeclaration declaration{"example", "mlp", kFewEpochs, targets, columns};
+    declaration.max_pool_share = 0.0001;
+    client::request_training(*connection, declaration);
+    client::expect<protocol::Accepted>(client::exchange(*connection));
+    append(*connection, rows);
+    client::request_run(*connection);
+    EXPECT_EQ(sqlstate_of([&] { client::exchange(*connection); }), sqlstate::kConfigurationLimitExceeded);
+    EXPECT_EQ(engine.resources().pool.summary().used, 0U);
+    // The session goes on.
+    EXPECT_EQ(train_example(*connection).epochs_run, 5);
+}
+
 TEST(Training, TheLogTellsOfEveryEpoch) {
     TestEngine engine;
     const auto connection = engine.connect();

@@ -136,6 +136,32 @@ TEST_F(CopyLanesTest, ALargeCopyLetsOthersPass) {
     EXPECT_EQ(before_small, 1) << "it had its turn after the piece that was under way";
 }
 
+TEST_F(CopyLanesTest, TrafficIsOfAllJobsTogether) {
+    std::latch first(1);
+    std::latch go(1);
+    store_.before = [&](const MemoryStore::Transfer& transfer) {
+        if (transfer.offset != 0) return;
+        first.count_down();
+        go.wait();
+    };
+    CopyQueues one(lanes_, store_, 1, {task(0, 1), task(1, 1)}, {});
+    CopyQueues other(lanes_, store_, 1, {task(2, 3)}, {task(5, 1, {1, 0, 0})});
+    one.begin_execution();
+    first.wait();
+    other.begin_execution();
+    // The first copy of each, and nothing that waits for an op.
+    EXPECT_EQ(lanes_.traffic(CopyDirection::kOut).queued_bytes, 4 * kPage);
+    EXPECT_EQ(lanes_.traffic(CopyDirection::kOut).moved_bytes, 0U);
+    EXPECT_EQ(lanes_.traffic(CopyDirection::kIn).queued_bytes, 0U);
+    go.count_down();
+    other.complete_ops(1);
+    ASSERT_EQ(one.drain(nullptr), LaunchStatus::kCompleted);
+    ASSERT_EQ(other.drain(nullptr), LaunchStatus::kCompleted);
+    EXPECT_EQ(lanes_.traffic(CopyDirection::kOut).queued_bytes, 0U);
+    EXPECT_EQ(lanes_.traffic(CopyDirection::kOut).moved_bytes, 5 * kPage);
+    EXPECT_EQ(lanes_.traffic(CopyDirection::kIn).moved_bytes, kPage);
+}
+
 TEST_F(CopyLanesTest, AWaiterIsStopped) {
     CopyQueues queues(lanes_, store_, 1, {task(0, 1, {1, 0, 0})}, {});
     queues.begin_execution();

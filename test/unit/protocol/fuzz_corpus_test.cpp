@@ -67,6 +67,14 @@ flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<Metric>>> metrics(Fl
     return builder.CreateVector(std::vector{CreateMetricDirect(builder, "churn", "auc", 0.9)});
 }
 
+flatbuffers::Offset<MonitorReply> monitor_reply(FlatBufferBuilder& builder) {
+    const auto names = builder.CreateVector(std::vector{CreateMonitorColumnDirect(builder, "bytes")});
+    const auto cells =
+        builder.CreateVector(std::vector{CreateMonitorCellDirect(builder, "4096"), CreateMonitorCell(builder)});
+    const auto rows = builder.CreateVector(std::vector{CreateMonitorRow(builder, cells)});
+    return CreateMonitorReply(builder, names, rows, true);
+}
+
 template <typename Build>
 std::string packet_seed(Build build) {
     FlatBufferBuilder builder;
@@ -89,7 +97,8 @@ std::map<std::string, std::string> seeds() {
         const auto method = b.CreateString("mlp");
         const auto options = b.CreateString("{\"epochs\": 3}");
         const auto targets = b.CreateVectorOfStrings({"churned"});
-        return CreateTrainBegin(b, model, method, options, targets, columns(b), 60000);
+        const auto profiles = b.CreateVectorOfStrings({"{}"});
+        return CreateTrainBegin(b, model, method, options, targets, columns(b), 60000, profiles, 0.5);
     });
     add("evaluate_begin", [](auto& b) {
         const auto model = key(b);
@@ -101,7 +110,8 @@ std::map<std::string, std::string> seeds() {
     add("log_entry", [](auto& b) { return CreateLogEntryDirect(b, 1, "churned", "train_loss", 0.5); });
     add("train_reply", [](auto& b) {
         const auto model = key(b);
-        return CreateTrainReply(b, model, 100, 200, metrics(b), 10, 9, 1, 20, 1.5, true);
+        const auto profile = b.CreateString("{}");
+        return CreateTrainReply(b, model, 100, 200, metrics(b), 10, 9, 1, 20, 1.5, true, profile);
     });
     add("evaluate_reply", [](auto& b) { return CreateEvaluateReply(b, metrics(b), 10, 9, 1); });
     add("predict_begin", [](auto& b) {
@@ -115,13 +125,9 @@ std::map<std::string, std::string> seeds() {
     });
     add("predict", [](auto& b) { return CreatePredict(b, 1, inline_rows(b)); });
     add("predict_reply", [](auto& b) { return CreatePredictReply(b, inline_rows(b)); });
-    add("monitor_request", [](auto& b) { return CreateMonitorRequestDirect(b, "pool"); });
-    add("monitor_reply", [](auto& b) {
-        const auto names = b.CreateVector(std::vector{CreateMonitorColumnDirect(b, "bytes")});
-        const auto cells = b.CreateVector(std::vector{CreateMonitorCellDirect(b, "4096"), CreateMonitorCell(b)});
-        const auto rows = b.CreateVector(std::vector{CreateMonitorRow(b, cells)});
-        return CreateMonitorReply(b, names, rows, true);
-    });
+    add("monitor_request", [](auto& b) { return CreateMonitorRequestDirect(b, "plan", "churn", "alice"); });
+    add("monitor_reply", [](auto& b) { return monitor_reply(b); });
+    add("train_plan", [](auto& b) { return CreateTrainPlan(b, monitor_reply(b)); });
     packets["block_of_1"] = kBlockSeed + block_seed(1);
     packets["block_of_70"] = kBlockSeed + block_seed(70);
     packets["block_of_0"] = kBlockSeed + block_seed(0);

@@ -1,0 +1,13 @@
+// The view "link": what copies between the tensor pool and the next tier are measured to cost, and how many there are.
+#pragma once
+
+#include "engine/monitor_view.h"
+#include "memory/copy_lanes.h"
+#include "memory/link.h"
+
+namespace tensile {
+
+// One row a direction; none before the link is measured.
+MonitorView link_view(const Link& link, const CopyLanes& lanes);
+
+}  // namespace tensile
