@@ -21,6 +21,7 @@ is($node->safe_psql('postgres', "SELECT name, context, unit, min_val FROM pg_set
 		'tensile.device|sighup||',
 		'tensile.host_memory|sighup|kB|16384',
 		'tensile.log_level|sighup||',
+		'tensile.max_pool_share|superuser||0.01',
 		'tensile.pool_size|sighup|kB|16384',
 		'tensile.queue_timeout|user|ms|0',
 		'tensile.spill_directory|sighup||',

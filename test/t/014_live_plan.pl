@@ -40,7 +40,7 @@ my $running = q{SELECT count(*) FROM tensile.progress WHERE phase = 'training' A
 my ($out, $err) = ('', '');
 sub start_training {
     my ($more) = @_;
-    my $statement = train(qq{options => '{"epochs": 1000000, "hidden": [16, 16], "patience": 0, "validation": 0}'$more});
+    my $statement = train(qq{options => '{"epochs": 100000, "hidden": [16, 16], "patience": 0, "validation": 0}'$more});
     my $training = IPC::Run::start([ 'psql', '-X', '-U', 'alice', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-c',
             $statement ], '>', \$out, '2>', \$err);
     ok($node->poll_query_until('postgres', $running, '1'), 'the training runs');
