@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "device/cpu/buffer_assignment.h"
 #include "device/cpu/convolution_kernel.h"
@@ -238,7 +239,8 @@ class Lowering {
         const Node& node = node_at(index);
         NodeUse use;
         use.attributes = node.attributes;
-        for (std::size_t i = 0; part != nullptr && i < node.inputs.size(); ++i) {
+        constexpr std::size_t kMaskBits = std::numeric_limits<unsigned>::digits;
+        for (std::size_t i = 0; part != nullptr && i < std::min(node.inputs.size(), kMaskBits); ++i) {
             const std::int32_t producer = program_.value(node.inputs[i]).producer;
             if ((in_place_inputs >> i & 1U) != 0 && std::ranges::find(part->nodes, producer) != part->nodes.end() &&
                 buffers_.reuse(node.outputs[0], node.inputs[i], index))
