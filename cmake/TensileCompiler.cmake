@@ -30,6 +30,6 @@ endif()
 if(sanitizer)
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
   # The sanitizers' own instrumentation makes GCC's flow-based warnings report paths that do not exist.
-  add_compile_options(${sanitizer} -fno-omit-frame-pointer -Wno-maybe-uninitialized -Wno-stringop-overflow)
+  add_compile_options(${sanitizer} -fno-omit-frame-pointer -Wno-maybe-uninitialized)
   add_link_options(${sanitizer})
 endif()
