@@ -81,6 +81,8 @@ void DeviceRun::move_tensors_of(int op) {
     for (const auto* list : {&lowered_op.reads, &lowered_op.writes})
         for (const std::int32_t tensor : *list) {
             const std::size_t bytes = lowered().tensors[static_cast<std::size_t>(tensor)].bytes;
+            constexpr std::size_t kMostBytes = std::size_t{1} << 40;
+            if (bytes > kMostBytes) throw InternalError("a tensor is too large for a test");
             std::byte*& address = addresses_[static_cast<std::size_t>(tensor)];
             std::vector<std::byte>& room = moved_.emplace_back(bytes + kAlignment + 2 * kGuard, kGuardByte);
             auto* const begin = reinterpret_cast<std::byte*>(
