@@ -22,7 +22,7 @@ std::optional<Plan> plan_ours(const BaselineRequest& request, std::uint64_t budg
 const std::vector<Method>& methods() {
     static const std::vector<Method> all = {
         {"planner", plan_ours},
-        {"liveness", plan_liveness_only},
+        {"liveness", plan_liveness_only, false},
         {"vdnn",
          [](const auto& request, std::uint64_t budget) { return plan_vdnn(request, budget, VdnnVariant::kDynamic); }},
         {"capuchin", plan_capuchin},
@@ -30,7 +30,7 @@ const std::vector<Method>& methods() {
          [](const auto& request, std::uint64_t budget) { return plan_tensile_published(request, budget, false); }},
         {"tensile-budget",
          [](const auto& request, std::uint64_t budget) { return plan_tensile_published(request, budget, true); }},
-        {"dtr", plan_dtr}};
+        {"dtr", plan_dtr, false}};
     return all;
 }
 

@@ -29,6 +29,7 @@ std::optional<Plan> plan_ours(const BaselineRequest& request, std::uint64_t budg
 struct Method {
     std::string_view name;
     std::function<std::optional<Plan>(const BaselineRequest&, std::uint64_t)> plan;
+    bool knows_link = true;  // otherwise its plan is the same for every link
 };
 
 const std::vector<Method>& methods();
