@@ -34,13 +34,19 @@ def mean(values):
 
 
 class Points:
-    """Time ratios by (network, ratio, share) and method."""
+    """Time ratios by (network, ratio, share) and method; only points for which every method has ended."""
 
     def __init__(self, rows):
         self.times = defaultdict(dict)
         self.state = {}
+        methods = {row["method"] for row in rows}
+        ended = defaultdict(set)
+        for row in rows:
+            ended[row["network"], row["ratio"], row["share"]].add(row["method"])
         for row in rows:
             key = (row["network"], row["ratio"], row["share"])
+            if ended[key] != methods:
+                continue
             self.state[row["network"]] = float(row["state_share"])
             if row["time_ratio"]:
                 self.times[key][row["method"]] = float(row["time_ratio"])
@@ -67,7 +73,7 @@ def means(points, networks):
     for ratio in points.ratios:
         line = [ratio]
         for share in points.shares[1:]:
-            keys = [(network, ratio, share) for network in networks]
+            keys = [key for network in networks if (key := (network, ratio, share)) in points.times]
             ours = [points.ours(key) for key in keys if points.ours(key)]
             both = [key for key in keys if points.ours(key) and points.best(key)]
             line.append(
@@ -83,6 +89,9 @@ def by_network(points, ratio):
     for network, state in points.state.items():
         line = [network, percent(state)]
         for share in points.shares[1:]:
+            if (network, ratio, share) not in points.times:
+                line.append("not measured")
+                continue
             ours, best = points.ours((network, ratio, share)), points.best((network, ratio, share))
             line.append(
                 (f"{ours:.3f}" if ours else "no plan") + ", " + (f"{best[0]:.3f} {best[1]}" if best else "no baseline")
