@@ -1,118 +1,49 @@
-// The planner and all baselines on the event clock: networks x budgets x speed of the link, as CSV on stdout; then
-// lines of several jobs. Exact and repeatable. Usage: planner_sweep [single | jobs | memory]; without argument single
-// and jobs.
+// The planner and all baselines on the event clock, as CSV on stdout. Exact and repeatable.
+//
+//   planner_sweep single NETWORK    budgets x speeds of the link x methods
+//   planner_sweep jobs NETWORK      several equal jobs
+//   planner_sweep memory NETWORK    bytes that are open over the time of a step, for each method
+//   planner_sweep names             all networks; without NETWORK the synthetic programs are taken
 //
 // Budgets are shares of the extent that liveness alone needs. Ratio = compute seconds of a step / (bytes of all
 // non-state tensors / bandwidth in one direction). A method without a plan has an empty time.
 #include <cstdio>
-#include <cstring>
-#include <functional>
 
 #include "measure.h"
+#include "memory_methods/methods.h"
+#include "memory_methods/workloads.h"
 #include "planner/admission.h"
-#include "planner/baselines/baselines.h"
 #include "planner/checker.h"
 #include "planner/event_clock.h"
-#include "planner/job_planner.h"
-#include "synthetic_programs.h"
 
 namespace tensile::bench {
 namespace {
 
-struct Workload {
-    LoweredProgram program;
-    std::vector<double> op_seconds;
-    double compute_seconds = 0;
-    double traffic_bytes = 0;  // of non-state tensors
-
-    LinkModel link(double ratio) const {
-        const double bandwidth = ratio * traffic_bytes / compute_seconds;
-        return {bandwidth, bandwidth, 2 * bandwidth, 1e-5};
-    }
-};
-
-Workload workload(LoweredProgram program) {
-    Workload made{std::move(program), {}, 0, 0};
-    made.op_seconds = roofline_seconds(made.program);
-    for (const double seconds : made.op_seconds)
-        made.compute_seconds += seconds;
-    for (const LoweredTensor& tensor : made.program.tensors)
-        if (tensor.kind == LoweredKind::kInput || tensor.kind == LoweredKind::kResult)
-            made.traffic_bytes += static_cast<double>(tensor.bytes);
-    return made;
-}
-
-// The program as a job of its own.
-struct Request {
-    explicit Request(const BaselineRequest& of) {
-        task.program = of.program;
-        for (const LoweredTensor& tensor : of.program->tensors) {
-            const bool is_variable = tensor.kind == LoweredKind::kVariable;
-            task.variables.push_back(is_variable ? static_cast<std::int32_t>(variable_bytes.size()) : -1);
-            if (is_variable) variable_bytes.push_back(tensor.bytes);
-        }
-        task.op_seconds.assign(of.op_seconds.begin(), of.op_seconds.end());
-        link = of.link;
-    }
-    JobRequest get() const { return {{&task, 1}, variable_bytes, link}; }
-
-    ProgramTask task;
-    std::vector<std::uint64_t> variable_bytes;
-    LinkModel link;
-};
-
-std::optional<Plan> plan_ours(const BaselineRequest& request, std::uint64_t budget) {
-    const Request job(request);
-    auto planned = plan_job(job.get(), budget);
-    if (!planned) return std::nullopt;
-    return std::move(planned->plans[0]);
-}
-
-struct Method {
-    const char* name;
-    std::function<std::optional<Plan>(const BaselineRequest&, std::uint64_t)> plan;
-};
-
-const std::vector<Method>& methods() {
-    static const std::vector<Method> all = {
-        {"planner", plan_ours},
-        {"liveness", plan_liveness_only},
-        {"vdnn",
-         [](const auto& request, std::uint64_t budget) { return plan_vdnn(request, budget, VdnnVariant::kDynamic); }},
-        {"capuchin", plan_capuchin},
-        {"tensile-published",
-         [](const auto& request, std::uint64_t budget) { return plan_tensile_published(request, budget, false); }},
-        {"tensile-budget",
-         [](const auto& request, std::uint64_t budget) { return plan_tensile_published(request, budget, true); }},
-        {"dtr", plan_dtr}};
-    return all;
-}
-
 constexpr double kRatios[] = {2, 1, 0.5, 0.2, 0.1};
 constexpr double kShares[] = {1, 0.8, 0.6, 0.4, 0.3};
-constexpr std::uint64_t kAmple = std::uint64_t{1} << 50;
+constexpr double kMiB = 1 << 20;
 
-std::uint64_t liveness_bytes(const Workload& work) {
-    return plan_liveness_only({&work.program, work.op_seconds, work.link(1)}, kAmple)->extent_bytes;
-}
-
-void sweep_single() {
+void sweep_single(const std::vector<Workload>& works) {
     std::printf(
-        "network,ops,ratio,share,budget_mib,method,time_ratio,extent_mib,in_mib,out_mib,recompute_share,stall_in_"
-        "share,stall_out_share,plan_ms\n");
-    for (LoweredProgram& program : synthetic_programs()) {
-        const Workload work = workload(std::move(program));
-        const std::uint64_t full = liveness_bytes(work);
-        for (const double ratio : kRatios)
-            for (const double share : kShares)
-                for (const Method& method : methods()) {
-                    const auto budget = static_cast<std::uint64_t>(share * static_cast<double>(full));
-                    const BaselineRequest request{&work.program, work.op_seconds, work.link(ratio)};
-                    const Stopwatch watch;
-                    const auto plan = method.plan(request, budget);
-                    const double plan_ms = 1e3 * watch.seconds();
-                    std::printf("%s,%zu,%g,%g,%.1f,%s,", work.program.name.c_str(), work.program.ops.size(), ratio,
-                                share, static_cast<double>(budget) / kMiB, method.name);
+        "network,ops,state_share,ratio,share,budget_mib,method,time_ratio,extent_mib,in_mib,out_mib,recompute_share,"
+        "stall_in_share,stall_out_share,plan_ms\n");
+    for (const Workload& work : works) {
+        const std::uint64_t full = liveness_bytes(work.request(1));
+        for (const double share : kShares)
+            for (const Method& method : methods()) {
+                const auto budget = static_cast<std::uint64_t>(share * static_cast<double>(full));
+                std::optional<Plan> plan;
+                double plan_ms = 0;
+                for (const double ratio : kRatios) {
+                    const BaselineRequest request = work.request(ratio);
+                    if (method.knows_link || ratio == kRatios[0]) {
+                        const Stopwatch watch;
+                        plan = method.plan(request, budget);
+                        plan_ms = 1e3 * watch.seconds();
+                    }
+                    std::printf("%s,%zu,%.3f,%g,%g,%.1f,%s,", work.name.c_str(), work.program.ops.size(),
+                                work.state_bytes / static_cast<double>(full), ratio, share,
+                                static_cast<double>(budget) / kMiB, method.name.data());
                     if (!plan) {
                         std::printf(",,,,,,,%.3f\n", plan_ms);
                         continue;
@@ -130,19 +61,19 @@ void sweep_single() {
                         job.stall_seconds[static_cast<std::size_t>(StallCause::kCopyIn)] / steps_seconds,
                         job.stall_seconds[static_cast<std::size_t>(StallCause::kCopyOut)] / steps_seconds, plan_ms);
                 }
+            }
     }
 }
 
 // Equal jobs, each planned for 60 % of what it would like, in pools with room for all step regions or for one.
-void sweep_jobs() {
+void sweep_jobs(const std::vector<Workload>& works) {
     std::printf("network,ratio,jobs,pool,pool_share_of_sum,predicted_slowdown,clocked_slowdown,makespan_ratio\n");
-    for (LoweredProgram& program : synthetic_programs()) {
-        const Workload work = workload(std::move(program));
-        const std::uint64_t full = liveness_bytes(work);
+    for (const Workload& work : works) {
+        const std::uint64_t full = liveness_bytes(work.request(1));
         for (const double ratio : {1.0, 0.2})
             for (const int count : {1, 2, 3, 4, 16})
                 for (const bool staggered : {false, true}) {
-                    const BaselineRequest request{&work.program, work.op_seconds, work.link(ratio)};
+                    const BaselineRequest request = work.request(ratio);
                     const auto plan = plan_ours(request, full * 6 / 10);
                     if (!plan) continue;
                     constexpr int kSteps = 8;
@@ -162,7 +93,7 @@ void sweep_jobs() {
                     double slowest = 0;
                     for (const JobTimes& times : clocked.jobs)
                         slowest = std::max(slowest, times.cycle_seconds() / certificate.step_seconds);
-                    std::printf("%s,%g,%d,%s,%.3f,%.4f,%.4f,%.4f\n", work.program.name.c_str(), ratio, count,
+                    std::printf("%s,%g,%d,%s,%.3f,%.4f,%.4f,%.4f\n", work.name.c_str(), ratio, count,
                                 staggered ? "two regions" : "all regions",
                                 static_cast<double>(pool) / static_cast<double>(sum),
                                 admission.forecast().slowdown(certificate), slowest,
@@ -172,15 +103,14 @@ void sweep_jobs() {
 }
 
 // Bytes that are open over the time of the last step, for pictures.
-void sweep_memory() {
+void sweep_memory(const std::vector<Workload>& works) {
     std::printf("network,method,share,ratio,seconds,mib\n");
-    for (LoweredProgram& program : synthetic_programs()) {
-        const Workload work = workload(std::move(program));
-        const std::uint64_t full = liveness_bytes(work);
+    for (const Workload& work : works) {
+        const std::uint64_t full = liveness_bytes(work.request(1));
         for (const Method& method : methods()) {
-            const double share = std::strcmp(method.name, "liveness") == 0 ? 1.0 : 0.6;
-            const BaselineRequest request{&work.program, work.op_seconds, work.link(1)};
-            const bool is_free = std::strcmp(method.name, "tensile-published") == 0;
+            const double share = method.name == "liveness" ? 1.0 : 0.6;
+            const BaselineRequest request = work.request(1);
+            const bool is_free = method.name == "tensile-published";
             const auto plan =
                 method.plan(request, is_free ? kAmple : static_cast<std::uint64_t>(share * static_cast<double>(full)));
             if (!plan) continue;
@@ -190,7 +120,7 @@ void sweep_memory() {
             const double from = clocked.jobs[0].step_ends[kSteps - 2];
             for (const MemoryPoint& point : clocked.memory)
                 if (point.seconds >= from)
-                    std::printf("%s,%s,%g,1,%.6g,%.2f\n", work.program.name.c_str(), method.name, share,
+                    std::printf("%s,%s,%g,1,%.6g,%.2f\n", work.name.c_str(), method.name.data(), share,
                                 point.seconds - from, static_cast<double>(point.bytes) / kMiB);
         }
     }
@@ -200,9 +130,20 @@ void sweep_memory() {
 }  // namespace tensile::bench
 
 int main(int count, char** arguments) {
+    using namespace tensile::bench;
     const std::string part = count > 1 ? arguments[1] : "";
-    if (part.empty() || part == "single") tensile::bench::sweep_single();
-    if (part.empty() || part == "jobs") tensile::bench::sweep_jobs();
-    if (part == "memory") tensile::bench::sweep_memory();
+    if (part == "names") {
+        for (const std::string_view name : network_names())
+            std::printf("%s\n", name.data());
+        return 0;
+    }
+    std::vector<Workload> works;
+    if (count > 2)
+        works.push_back(network_workload(arguments[2]));
+    else
+        works = synthetic_workloads();
+    if (part == "single") sweep_single(works);
+    if (part == "jobs") sweep_jobs(works);
+    if (part == "memory") sweep_memory(works);
     return 0;
 }

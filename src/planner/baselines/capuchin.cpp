@@ -2,6 +2,7 @@
 // instead of a measured first iteration, so it plans at once and its access times are right.
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <vector>
 
 #include "planner/baselines/draft.h"
@@ -89,10 +90,11 @@ std::optional<Draft> fit(const BaselineRequest& request, std::uint64_t budget, b
         if (most_free < 0 && choice < many) {
             for (const Draft::Gap& gap : gaps) {
                 if (gap.after >= draft.end() || !helps(gap, profile, budget)) continue;
+                const auto size = static_cast<double>(draft.bytes(gap.tensor));
+                if (size / std::max(1e-12, draft.least_chain_seconds(gap)) <= most_saved) continue;
                 const auto ops = draft.chain(gap, kMaxChain);
                 if (!ops) continue;
-                const double saved =
-                    static_cast<double>(draft.bytes(gap.tensor)) / std::max(1e-12, draft.seconds_of(*ops));
+                const double saved = size / std::max(1e-12, draft.seconds_of(*ops));
                 if (saved <= most_saved) continue;
                 most_saved = saved;
                 repeat = &gap;
@@ -115,10 +117,13 @@ std::optional<Plan> plan_capuchin(const BaselineRequest& request, std::uint64_t 
     std::optional<Plan> best;
     double best_seconds = 0;
     for (const bool exclusive_lanes : {true, false}) {
+        std::map<std::uint64_t, std::optional<Draft>> fits;  // by target: the same for every lead
         // The feedback: prefetches begin earlier until the step gets no shorter.
         for (const double lead : {1.0, 1.2, 1.5, 2.0, 3.0}) {
             std::optional<Plan> plan = place_within(budget, [&](std::uint64_t target) {
-                std::optional<Draft> draft = fit(request, target, exclusive_lanes);
+                auto known = fits.find(target);
+                if (known == fits.end()) known = fits.emplace(target, fit(request, target, exclusive_lanes)).first;
+                std::optional<Draft> draft = known->second;
                 if (draft) draft->schedule_copies(target, lead);
                 return draft;
             });

@@ -206,6 +206,11 @@ std::optional<std::vector<std::int32_t>> Draft::chain(const Gap& gap, std::size_
     return ops;
 }
 
+double Draft::least_chain_seconds(const Gap& gap) const {
+    const std::int32_t op = producer_[at(gap.tensor)];
+    return op < 0 ? 0 : request_->op_seconds[at(op)];
+}
+
 double Draft::seconds_of(const std::vector<std::int32_t>& ops) const {
     double seconds = 0;
     for (const std::int32_t op : ops)

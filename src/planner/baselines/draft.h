@@ -54,6 +54,8 @@ class Draft {
     void send_home(std::int32_t variable, std::int32_t in_first, std::int32_t out_last);
     // Ops that compute the tensor of the gap again for its use `after`, in order; nothing when that is impossible.
     std::optional<std::vector<std::int32_t>> chain(const Gap& gap, std::size_t max_ops) const;
+    // No chain for the gap takes less.
+    double least_chain_seconds(const Gap& gap) const;
     double seconds_of(const std::vector<std::int32_t>& ops) const;
     // What the chain computes on its way and a later chain computes again is kept until then, where it fits `budget`
     // (Capuchin's collective recomputation).

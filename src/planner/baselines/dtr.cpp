@@ -121,7 +121,7 @@ class Rematerializer {
     }
 
     bool execute(std::int32_t op) {
-        if (schedule_.sequence.size() > 30 * program_.ops.size() || ++depth_ > kMaxDepth) return false;
+        if (schedule_.sequence.size() > kMaxRuns * program_.ops.size() || ++depth_ > kMaxDepth) return false;
         const LoweredOp& lowered = program_.ops[at(op)];
         lock(lowered, 1);
         bool done = true;
@@ -210,6 +210,7 @@ class Rematerializer {
     }
 
     static constexpr int kMaxDepth = 2000;
+    static constexpr std::size_t kMaxRuns = 8;  // of an op, on average: it would thrash
 
     const BaselineRequest& request_;
     const LoweredProgram& program_;
