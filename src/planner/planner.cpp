@@ -85,7 +85,7 @@ class Planner {
     std::uint64_t least() {
         if (least_ > 0) return least_;
         least_ = smallest_limit(*accesses_) + foreign_bytes();
-        if (peak(*accesses_) + foreign_bytes() < least_)
+        if (least_in_place(*accesses_) < least_)
             least_ = std::min(least_, place(in_place(), kUnlimited)->plan.extent_bytes);
         return least_;
     }
@@ -93,9 +93,9 @@ class Planner {
     std::optional<PlannedTime> plan(std::uint64_t budget) {
         if (budget < least()) return std::nullopt;
         const std::uint64_t available = available_of(budget);
-        choose_order(available);
+        choose_order(budget);
         std::optional<PlannedTime> result;
-        if (peak(*accesses_) <= available) result = place_in_place(budget);
+        if (least_in_place(*accesses_) <= budget) result = place_in_place(budget);
         if (!result) result = plan_with_movement(available, budget);
         result->plan.minimum_bytes = std::min(least(), result->plan.extent_bytes);
         return result;
@@ -105,8 +105,8 @@ class Planner {
         double best = std::numeric_limits<double>::infinity();
         if (budget < least()) return best;
         const std::uint64_t available = available_of(budget);
-        choose_order(available);
-        if (peak(*accesses_) <= available) return steady_seconds(*accesses_, in_place(), task_.link);
+        choose_order(budget);
+        if (least_in_place(*accesses_) <= budget) return steady_seconds(*accesses_, in_place(), task_.link);
         const std::span<const Weights> few(kPortfolio.data(), is_small() ? kFewest : 1);
         const std::vector<Contest> contests = compete(few, part_of(available, kTightness[1]), kUnlimited);
         if (!contests.empty()) best = contests.front().seconds;
@@ -133,8 +133,13 @@ class Planner {
     std::uint64_t foreign_bytes() const { return aligned_size(task_.state_bytes, kCopyAlignment) - own_state_; }
     std::uint64_t available_of(std::uint64_t budget) const { return budget - foreign_bytes(); }
 
-    void choose_order(std::uint64_t available) {
-        if (peak(*accesses_) <= available) return;
+    // Where nothing is copied nothing is aligned for it.
+    std::uint64_t least_in_place(const AccessSequence& accesses) const {
+        return peak(accesses) + task_.state_bytes - own_state_;
+    }
+
+    void choose_order(std::uint64_t budget) {
+        if (least_in_place(*accesses_) <= budget) return;
         releasing_.emplace(*task_.program, releasing_order(*task_.program), task_.op_seconds, task_.homes);
         // At equal peaks as well: variables that are away then leave during the step instead of all at its end.
         if (peak(*releasing_) <= peak(*program_order_)) accesses_ = &*releasing_;
