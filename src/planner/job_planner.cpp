@@ -190,7 +190,8 @@ class JobPlanner {
             steps.emplace_back(expected_at(step, budget), step);
             if (request_.variable_bytes.empty()) break;
         }
-        std::sort(steps.begin(), steps.end());
+        // Estimates know no staleness, with which all variables resident are often best: that is always planned.
+        if (!steps.empty()) std::sort(steps.begin() + 1, steps.end());
         std::optional<JobPlan> best;
         for (std::size_t i = 0; i < std::min(steps.size(), kPlannedSteps); ++i) {
             auto result = plan_with(pack(away_at(steps[i].second)), budget);

@@ -42,6 +42,7 @@ constexpr std::array<Weights, 20> kPortfolio = {{
     {1.0, true, 0.05},
     {1.0, false, 0.1},
     {30.0, true, 0.0},
+    {0.3, true, 0.0, Relief::kStaleness},
     {0.1, true, 0.05, Relief::kStaleness, true, false},
     {1.0, true, 0.05, Relief::kPressure, true, true},
     {0.03, true, 0.1, Relief::kStaleness, false, false},
@@ -55,7 +56,6 @@ constexpr std::array<Weights, 20> kPortfolio = {{
     {1.0, true, 0.05, Relief::kNextUse, false, true},
     {0.3, true, 0.1, Relief::kStaleness, true, false},
     {0.3, true, 0.0, Relief::kStaleness, false, true},
-    {0.03, true, 0.1},
 }};
 
 // Parts of the budget that are tried in turn until the placement fits, and the part above which an op has the extent
@@ -63,7 +63,7 @@ constexpr std::array<Weights, 20> kPortfolio = {{
 constexpr std::array<double, 7> kTightness = {1.0, 0.98, 0.95, 0.91, 0.86, 0.75, 0.6};
 
 // The parts that are searched for small programs.
-constexpr std::array<double, 2> kSearched = {0.98, 0.91};
+constexpr std::array<double, 3> kSearched = {1.0, 0.98, 0.91};
 
 std::uint64_t part_of(std::uint64_t bytes, double part) {
     return static_cast<std::uint64_t>(static_cast<double>(bytes) * part);
