@@ -23,6 +23,10 @@ constexpr int kAwaySteps = 8;
 // A job that is so little slower with all variables resident keeps them.
 constexpr double kGoodEnough = 1.005;
 
+// Of so many ops several plans are made, and for so many of the shares.
+constexpr std::size_t kSmallProgram = 640;
+constexpr std::size_t kPlannedSteps = 3;
+
 constexpr std::uint64_t kLittleState = 20;  // one such part of the budget
 
 // Homes of the job's variables, packed from the beginning of the extent.
@@ -54,32 +58,46 @@ class JobPlanner {
             const std::vector<TensorHome> homes = homes_of(task, state);
             bytes = std::max(bytes, least_bytes(plan_task(task, homes, state)));
         }
-        return bytes;
+        // Where tensors are small, copies need more for their alignment than they save.
+        return least_comfortable() < bytes ? std::min(bytes, comfortable()) : bytes;
     }
 
     std::optional<JobPlan> plan(std::uint64_t budget) {
         if (budget < minimum()) return std::nullopt;
         rank_variables();
+        if (auto result = plan_small(budget)) return result;
         for (int step = best_step(budget); step <= kAwaySteps; ++step)
             if (auto result = plan_with(pack(away_at(step)), budget)) return result;
         return std::nullopt;
     }
 
   private:
+    // No plan with all variables resident that moves nothing needs less.
+    std::uint64_t least_comfortable() const {
+        const State state = pack(std::vector<bool>(request_.variable_bytes.size()));
+        std::uint64_t bytes = state.bytes;
+        for (const ProgramTask& task : request_.programs) {
+            const std::vector<std::uint64_t> live = accesses_of(task, homes_of(task, state)).live_bytes();
+            bytes = std::max(bytes, *std::max_element(live.begin(), live.end()));
+        }
+        return bytes;
+    }
+
     PlanTask plan_task(const ProgramTask& task, std::span<const TensorHome> homes, const State& state) const {
         return {task.program, task.op_seconds, homes, state.bytes, request_.link};
     }
 
     State pack(const std::vector<bool>& is_away) const {
         State state;
-        for (std::size_t variable = 0; variable < is_away.size(); ++variable) {
-            if (is_away[variable]) {
-                state.homes.push_back({Home::kHost, kNoOffset});
-                continue;
+        state.homes.assign(is_away.size(), {Home::kHost, kNoOffset});
+        // Whole copy units first: all of them are aligned for copies then, and may be absent during a step.
+        for (const bool whole_units : {true, false})
+            for (std::size_t variable = 0; variable < is_away.size(); ++variable) {
+                const std::uint64_t bytes = request_.variable_bytes[variable];
+                if (is_away[variable] || (bytes % kCopyAlignment == 0) != whole_units) continue;
+                state.homes[variable] = {Home::kResident, state.bytes};
+                state.bytes += aligned_size(bytes);
             }
-            state.homes.push_back({Home::kResident, state.bytes});
-            state.bytes += aligned_size(request_.variable_bytes[variable]);
-        }
         // The step region begins where places may be copied.
         state.bytes = aligned_size(state.bytes, kCopyAlignment);
         return state;
@@ -155,6 +173,32 @@ class JobPlanner {
             is_away[at(variable)] = true;
         }
         return is_away;
+    }
+
+    // Small programs: whole plans for the shares of which most is expected, because estimates are not exact.
+    std::optional<JobPlan> plan_small(std::uint64_t budget) const {
+        double compute = 0;
+        double shares = 0;
+        for (const ProgramTask& task : request_.programs) {
+            if (task.program->ops.size() > kSmallProgram) return std::nullopt;
+            for (const double seconds : task.op_seconds)
+                compute += task.share * seconds;
+            shares += task.share;
+        }
+        std::vector<std::pair<double, int>> steps;
+        for (int step = 0; step <= kAwaySteps && !request_.programs.empty(); ++step) {
+            steps.emplace_back(expected_at(step, budget), step);
+            if (request_.variable_bytes.empty()) break;
+        }
+        // Estimates know no staleness, with which all variables resident are often best: that is always planned.
+        if (!steps.empty()) std::sort(steps.begin() + 1, steps.end());
+        std::optional<JobPlan> best;
+        for (std::size_t i = 0; i < std::min(steps.size(), kPlannedSteps); ++i) {
+            auto result = plan_with(pack(away_at(steps[i].second)), budget);
+            if (result && (!best || result->step_seconds < best->step_seconds)) best = std::move(result);
+            if (best && best->step_seconds * shares <= kGoodEnough * compute) break;
+        }
+        return best;
     }
 
     double expected_at(int step, std::uint64_t budget) const {

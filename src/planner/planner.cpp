@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "planner/access_sequence.h"
+#include "planner/event_clock.h"
 #include "planner/op_order.h"
 #include "planner/prefetch.h"
 #include "planner/rehearsal.h"
@@ -24,21 +27,43 @@ struct Weights {
     double copy_price;
     bool recomputes;
     double reserve;
+    Relief relief = Relief::kPressure;
+    bool in_program_order = false;  // also where another order has a lower peak
+    bool moves_residents = false;
 };
-constexpr std::array<Weights, 8> kPortfolio = {{
-    {0.3, true, 0.0},
-    {0.3, true, 0.1},
-    {1.0, true, 0.05},
+constexpr double kNoCopies = 1e4;  // a price at which copies are the last resort
+// The first kFewest suit programs of any size; the others are tried where programs are small, those first that found
+// the fastest plan most often over networks, budgets and links.
+constexpr std::size_t kFewest = 6;
+constexpr std::array<Weights, 20> kPortfolio = {{
+    {0.3, true, 0.1, Relief::kNextUse},
     {0.1, true, 0.05},
-    {0.03, true, 0.1},
+    {0.3, true, 0.0},
+    {1.0, true, 0.05},
     {1.0, false, 0.1},
-    {3.0, true, 0.0},
     {30.0, true, 0.0},
+    {0.3, true, 0.0, Relief::kStaleness},
+    {0.1, true, 0.05, Relief::kStaleness, true, false},
+    {1.0, true, 0.05, Relief::kPressure, true, true},
+    {0.03, true, 0.1, Relief::kStaleness, false, false},
+    {0.1, true, 0.05, Relief::kPressure, false, true},
+    {0.3, true, 0.0, Relief::kStaleness, true, false},
+    {kNoCopies, true, 0.0, Relief::kStaleness, true, false},
+    {0.03, true, 0.1, Relief::kNextUse, true, true},
+    {1.0, true, 0.05, Relief::kNextUse, true, true},
+    {0.03, true, 0.1, Relief::kStaleness, false, true},
+    {0.3, true, 0.0, Relief::kPressure, true, false},
+    {1.0, true, 0.05, Relief::kNextUse, false, true},
+    {0.3, true, 0.1, Relief::kStaleness, true, false},
+    {0.3, true, 0.0, Relief::kStaleness, false, true},
 }};
 
 // Parts of the budget that are tried in turn until the placement fits, and the part above which an op has the extent
 // to itself; 0: all ops.
 constexpr std::array<double, 7> kTightness = {1.0, 0.98, 0.95, 0.91, 0.86, 0.75, 0.6};
+
+// The parts that are searched for small programs.
+constexpr std::array<double, 3> kSearched = {1.0, 0.98, 0.91};
 
 std::uint64_t part_of(std::uint64_t bytes, double part) {
     return static_cast<std::uint64_t>(static_cast<double>(bytes) * part);
@@ -50,19 +75,27 @@ class Planner {
         std::vector<std::int32_t> order(task.program->ops.size());
         for (std::size_t i = 0; i < order.size(); ++i)
             order[i] = static_cast<std::int32_t>(i);
-        accesses_.emplace(*task.program, order, task.op_seconds, task.homes);
+        program_order_.emplace(*task.program, order, task.op_seconds, task.homes);
+        accesses_ = &*program_order_;
         for (std::size_t i = 0; i < task.homes.size(); ++i)
             if (task.homes[i].home == Home::kResident) own_state_ += aligned_size(task.program->tensors[i].bytes);
     }
 
-    std::uint64_t least() const { return smallest_limit(*accesses_) + foreign_bytes(); }
+    // Places that are copied are aligned more than others: the least can be that of a plan that moves nothing.
+    std::uint64_t least() {
+        if (least_ > 0) return least_;
+        least_ = smallest_limit(*accesses_) + foreign_bytes();
+        if (least_in_place(*accesses_) < least_)
+            least_ = std::min(least_, place(in_place(), kUnlimited)->plan.extent_bytes);
+        return least_;
+    }
 
     std::optional<PlannedTime> plan(std::uint64_t budget) {
         if (budget < least()) return std::nullopt;
         const std::uint64_t available = available_of(budget);
-        choose_order(available);
+        choose_order(budget);
         std::optional<PlannedTime> result;
-        if (peak(*accesses_) <= available) result = place_in_place(budget);
+        if (least_in_place(*accesses_) <= budget) result = place_in_place(budget);
         if (!result) result = plan_with_movement(available, budget);
         result->plan.minimum_bytes = std::min(least(), result->plan.extent_bytes);
         return result;
@@ -72,19 +105,23 @@ class Planner {
         double best = std::numeric_limits<double>::infinity();
         if (budget < least()) return best;
         const std::uint64_t available = available_of(budget);
-        choose_order(available);
-        if (peak(*accesses_) <= available) return steady_seconds(*accesses_, in_place(), task_.link);
-        for (const Weights& weights : {kPortfolio[1]})
-            if (const auto rehearsal = rehearse_within(part_of(available, kTightness[1]), kUnlimited, weights))
-                best = std::min(best, steady_seconds(*accesses_, rehearsal->schedule, task_.link));
+        choose_order(budget);
+        if (least_in_place(*accesses_) <= budget) return steady_seconds(*accesses_, in_place(), task_.link);
+        const std::span<const Weights> few(kPortfolio.data(), is_small() ? kFewest : 1);
+        const std::vector<Contest> contests = compete(few, part_of(available, kTightness[1]), kUnlimited);
+        if (!contests.empty()) best = contests.front().seconds;
         // Where ops must have the extent to themselves, time is long but finite.
         return std::min(best, kHopeless * accesses_->begin_of(accesses_->end()));
     }
 
   private:
+    static constexpr std::size_t kRehearsedOps = 5000;  // of all candidates together
+    static constexpr double kGoodEnough = 1.002;        // of the compute time
     static constexpr double kHopeless = 1e6;
     static constexpr double kHardlySlower = 1.02;
     static constexpr std::size_t kFinalists = 2;
+    static constexpr std::size_t kJudged = 4;      // at each limit, by the event clock
+    static constexpr double kStillHopeful = 1.15;  // of an estimate, which rather is too long
 
     struct Contest {
         double seconds;
@@ -96,11 +133,20 @@ class Planner {
     std::uint64_t foreign_bytes() const { return aligned_size(task_.state_bytes, kCopyAlignment) - own_state_; }
     std::uint64_t available_of(std::uint64_t budget) const { return budget - foreign_bytes(); }
 
-    void choose_order(std::uint64_t available) {
-        if (peak(*accesses_) <= available) return;
-        AccessSequence releasing(*task_.program, releasing_order(*task_.program), task_.op_seconds, task_.homes);
+    // Where nothing is copied nothing is aligned for it.
+    std::uint64_t least_in_place(const AccessSequence& accesses) const {
+        return peak(accesses) + task_.state_bytes - own_state_;
+    }
+
+    void choose_order(std::uint64_t budget) {
+        if (least_in_place(*accesses_) <= budget) return;
+        releasing_.emplace(*task_.program, releasing_order(*task_.program), task_.op_seconds, task_.homes);
         // At equal peaks as well: variables that are away then leave during the step instead of all at its end.
-        if (peak(releasing) <= peak(*accesses_)) accesses_.emplace(std::move(releasing));
+        if (peak(*releasing_) <= peak(*program_order_)) accesses_ = &*releasing_;
+    }
+
+    const AccessSequence& accesses_of(const Weights& weights) const {
+        return weights.in_program_order ? *program_order_ : *accesses_;
     }
 
     static std::uint64_t peak(const AccessSequence& accesses) {
@@ -130,37 +176,60 @@ class Planner {
 
     std::optional<Rehearsal> rehearse_within(std::uint64_t limit, std::uint64_t exclusive,
                                              const Weights& weights) const {
+        const AccessSequence& accesses = accesses_of(weights);
         RehearsalRules rules;
+        rules.relief = weights.relief;
         rules.limit_bytes = part_of(limit, 1 - weights.reserve);
         rules.copy_price = weights.copy_price;
         rules.recomputes = weights.recomputes;
+        rules.moves_residents = weights.moves_residents && exclusive == kUnlimited;
         if (exclusive != kUnlimited) {
             rules.exclusive_above = rules.limit_bytes - std::min(rules.limit_bytes, own_state_);
             rules.exclusive_bytes = exclusive;
             rules.smallest_copied = 1;
         }
-        auto rehearsal = rehearse(*accesses_, task_.link, rules);
-        if (rehearsal) hoist_copies_in(*accesses_, task_.link, limit, *rehearsal);
+        auto rehearsal = rehearse(accesses, task_.link, rules);
+        if (rehearsal) hoist_copies_in(accesses, task_.link, limit, *rehearsal);
         return rehearsal;
     }
 
+    // How many of the portfolio compete.
+    std::size_t candidates() const {
+        const std::size_t affordable = kRehearsedOps / std::max<std::size_t>(1, task_.program->ops.size());
+        return std::clamp(affordable, kFewest, kPortfolio.size());
+    }
+    bool is_small() const { return candidates() > kFewest; }
+
+    // All that may be asked at this limit, the fastest first.
+    std::vector<Contest> compete(std::span<const Weights> contenders, std::uint64_t limit,
+                                 std::uint64_t exclusive) const {
+        std::vector<Contest> contests;
+        for (const Weights& weights : contenders) {
+            // The same as another one.
+            if (weights.in_program_order && accesses_ == &*program_order_) continue;
+            if (weights.moves_residents && (own_state_ == 0 || exclusive != kUnlimited)) continue;
+            auto rehearsal = rehearse_within(limit, exclusive, weights);
+            if (!rehearsal) continue;
+            const double seconds = steady_seconds(accesses_of(weights), rehearsal->schedule, task_.link);
+            contests.push_back({seconds, weights, std::move(rehearsal->schedule)});
+        }
+        std::stable_sort(contests.begin(), contests.end(),
+                         [](const Contest& a, const Contest& b) { return a.seconds < b.seconds; });
+        return contests;
+    }
+
     // The best rehearsal at the widest limit for which placement succeeds. Once placement has failed, only those
-    // compete that were best until then.
+    // compete that were best until then. For small programs the event clock judges several, at several limits.
     std::optional<PlannedTime> plan_with_movement(std::uint64_t available, std::uint64_t budget) const {
-        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.end());
+        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + candidates());
+        if (is_small())
+            if (auto result = search(contenders, available, budget)) return result;
         for (const bool exclusive : {false, true})
             for (const double tightness : kTightness) {
                 if (exclusive && tightness == 1.0) continue;
-                const std::uint64_t limit = part_of(available, tightness);
-                std::vector<Contest> contests;
-                for (const Weights& weights : contenders)
-                    if (auto rehearsal = rehearse_within(limit, exclusive ? available : kUnlimited, weights)) {
-                        const double seconds = steady_seconds(*accesses_, rehearsal->schedule, task_.link);
-                        contests.push_back({seconds, weights, std::move(rehearsal->schedule)});
-                    }
+                const std::vector<Contest> contests =
+                    compete(contenders, part_of(available, tightness), exclusive ? available : kUnlimited);
                 if (contests.empty()) continue;
-                std::stable_sort(contests.begin(), contests.end(),
-                                 [](const Contest& a, const Contest& b) { return a.seconds < b.seconds; });
                 // A schedule that is hardly slower is better than a tighter limit.
                 contenders.clear();
                 for (const Contest& contest : contests) {
@@ -179,9 +248,37 @@ class Planner {
         return place(rehearse(*accesses_, task_.link, alone)->schedule, budget);
     }
 
+    // Of the schedules that promise most at each limit, the plan that the event clock finds to be the fastest.
+    std::optional<PlannedTime> search(std::span<const Weights> contenders, std::uint64_t available,
+                                      std::uint64_t budget) const {
+        const double good = kGoodEnough * accesses_->begin_of(accesses_->end());
+        std::optional<PlannedTime> best;
+        for (const double part : kSearched) {
+            std::size_t judged = 0;
+            for (const Contest& contest : compete(contenders, part_of(available, part), kUnlimited)) {
+                if (judged == kJudged || (best && contest.seconds > kStillHopeful * best->seconds)) break;
+                auto result = place(contest.schedule, budget);
+                if (!result) continue;
+                ++judged;
+                result->seconds = clocked_seconds(result->plan);
+                if (!best || result->seconds < best->seconds) best = std::move(result);
+                if (best->seconds <= good) return best;
+            }
+        }
+        return best;
+    }
+
+    double clocked_seconds(const Plan& plan) const {
+        constexpr int kSteps = 3;  // the last one is steady
+        return run_clock_alone(*task_.program, plan, task_.op_seconds, task_.link, kSteps).jobs[0].cycle_seconds();
+    }
+
     const PlanTask& task_;
-    std::optional<AccessSequence> accesses_;
-    std::uint64_t own_state_ = 0;  // of the program's own resident variables
+    std::optional<AccessSequence> program_order_;
+    std::optional<AccessSequence> releasing_;
+    const AccessSequence* accesses_ = nullptr;  // the better one of both
+    std::uint64_t least_ = 0;                   // once it was asked for
+    std::uint64_t own_state_ = 0;               // of the program's own resident variables
 };
 
 }  // namespace

@@ -52,6 +52,7 @@ class Stage {
         std::uint32_t version = 0;  // of its entry among the candidates
         std::int32_t last_use = AccessSequence::kBeforeFirst;
         double written_at = 0;  // seconds of the rehearsal
+        double used_at = 0;     // also by what was computed again
     };
 
     struct Candidate {
@@ -67,8 +68,14 @@ class Stage {
     std::int32_t now() const { return static_cast<std::int32_t>(result_.schedule.sequence.size()); }
     const LoweredTensor& described(std::int32_t tensor) const { return program_.tensors[at(tensor)]; }
 
+    // A home is no larger than its variable; only where that is a whole number of copy units can it be copied.
+    bool may_leave(std::int32_t tensor) const {
+        if (!accesses_.is_resident(tensor)) return true;
+        return rules_.moves_residents && described(tensor).bytes % kCopyAlignment == 0 &&
+               accesses_.homes()[at(tensor)].offset % kCopyAlignment == 0;
+    }
     bool may_be_copied(std::int32_t tensor) const {
-        return described(tensor).kind != LoweredKind::kScratch && !accesses_.is_resident(tensor) &&
+        return described(tensor).kind != LoweredKind::kScratch && may_leave(tensor) &&
                described(tensor).bytes >= rules_.smallest_copied;
     }
     std::uint64_t bytes_of(std::int32_t tensor) const {
@@ -132,6 +139,7 @@ class Stage {
             State& current = state(used.tensor);
             --current.pins;
             current.last_use = position_;
+            current.used_at = accesses_.begin_of(position_ + 1) + recompute_seconds_;
             ++current.cursor;
             if (used.writes) {
                 current.host_is_valid = false;
@@ -207,6 +215,7 @@ class Stage {
         run(op, false);
         for (const OpTensor& used : tensors) {
             --state(used.tensor).pins;
+            state(used.tensor).used_at = clock();
             settle(used.tensor);
         }
         return true;
@@ -310,7 +319,19 @@ class Stage {
 
     double relief(std::int32_t tensor) {
         const std::int32_t need = std::min(next_need(tensor), accesses_.end());
-        const double seconds = pressure_[at(need)] - pressure_[at(std::max(state(tensor).last_use, 0))];
+        const std::int32_t last = std::max(state(tensor).last_use, 0);
+        double seconds = 0;
+        switch (rules_.relief) {
+        case Relief::kPressure:
+            seconds = pressure_[at(need)] - pressure_[at(last)];
+            break;
+        case Relief::kNextUse:
+            seconds = accesses_.begin_of(need) - accesses_.begin_of(last);
+            break;
+        case Relief::kStaleness:
+            seconds = clock() - state(tensor).used_at;
+            break;
+        }
         return static_cast<double>(bytes_of(tensor)) * std::max(seconds, 1e-12);
     }
 
@@ -323,7 +344,7 @@ class Stage {
 
     // The least that the tensor can cost per relief; seconds() of its chain may turn out greater.
     void offer(std::int32_t tensor) {
-        if (accesses_.is_resident(tensor)) return;
+        if (!may_leave(tensor) || rules_.relief == Relief::kStaleness) return;
         double cost = swap_cost(tensor);
         const std::int32_t writer = accesses_.only_writer(tensor);
         if (rules_.recomputes && writer >= 0 && accesses_.may_rerun(writer))
@@ -334,6 +355,10 @@ class Stage {
 
     bool make_room(std::uint64_t bytes, std::uint64_t limit) {
         while (used_bytes_ + bytes > limit) {
+            if (rules_.relief == Relief::kStaleness) {
+                if (!evict_stalest()) return false;
+                continue;
+            }
             if (candidates_.empty()) return false;
             const Candidate best = candidates_.top();
             candidates_.pop();
@@ -350,6 +375,27 @@ class Stage {
             }
             evict(best.tensor, chain);
         }
+        return true;
+    }
+
+    // Staleness grows with time, which no queue of candidates can follow.
+    bool evict_stalest() {
+        std::int32_t stalest = kNone;
+        double least = kNeverWorth;
+        double chain_of_least = kNeverWorth;
+        for (const std::int32_t tensor : here_) {
+            if (state(tensor).pins > 0 || !may_leave(tensor)) continue;
+            const double swap = swap_cost(tensor);
+            const double worth = relief(tensor);
+            const double chain = chain_seconds(tensor, std::min(swap + exposed_seconds(tensor), least * worth));
+            const double score = std::min(swap, chain) / worth;
+            if (score > least || score == kNeverWorth || (score == least && tensor > stalest)) continue;
+            least = score;
+            chain_of_least = chain;
+            stalest = tensor;
+        }
+        if (stalest == kNone) return false;
+        evict(stalest, chain_of_least);
         return true;
     }
 

@@ -19,6 +19,13 @@
 
 namespace tensile {
 
+// What a tensor's leaving is worth, beside its bytes: cost per worth decides who leaves.
+enum class Relief : std::uint8_t {
+    kPressure,   // the time until its next use in which the limit would be exceeded if nothing moved
+    kNextUse,    // the time until its next use
+    kStaleness,  // the time since its last use, as in DTR (Kirisame et al., ICLR 2021)
+};
+
 struct RehearsalRules {
     std::uint64_t limit_bytes = kUnlimited;
     // Ops that need more than this have the extent to themselves, up to `exclusive_bytes`: whatever is there leaves
@@ -28,6 +35,8 @@ struct RehearsalRules {
     std::uint64_t smallest_copied = kCopyAlignment;  // smaller tensors are not worth a copy
     double copy_price = 1;  // of a second of copying, most of which other ops hide, in seconds of compute
     bool recomputes = true;
+    Relief relief = Relief::kPressure;
+    bool moves_residents = false;  // resident variables may be absent between two uses, and come back to their homes
 };
 
 struct Rehearsal {

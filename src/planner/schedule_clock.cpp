@@ -15,11 +15,15 @@ std::size_t at(std::int32_t index) {
     return static_cast<std::size_t>(index);
 }
 
+constexpr std::int32_t kNoneMatters = std::numeric_limits<std::int32_t>::max();
+
 // Copies of one direction in the order of the list.
 struct Copy {
     std::int32_t after_runs = 0;  // so many ops must have run
     std::int32_t after_outs = 0;  // and so many copies out be complete
-    double seconds = 0;           // alone on the link
+    // Of the previous execution all but so many, because they make the content.
+    std::int32_t previous_outs_left = kNoneMatters;
+    double seconds = 0;  // alone on the link
 };
 
 class Estimate {
@@ -89,11 +93,17 @@ class Estimate {
             const Stay& right = schedule_.stays[at(b)];
             return left.first != right.first ? left.first < right.first : first_use[at(a)] < first_use[at(b)];
         });
+        // What is away between executions was copied out by the previous one.
+        constexpr std::int32_t kNoOut = -1;
+        std::vector<std::int32_t> last_out(program.tensors.size(), kNoOut);
+        for (std::size_t i = 0; i < outs.size(); ++i)
+            last_out[at(schedule_.stays[at(outs[i])].tensor)] = static_cast<std::int32_t>(i);
         run_after_ins_.assign(at(end_) + 1, 0);
         run_after_outs_.assign(at(end_) + 1, 0);
         for (std::size_t i = 0; i < outs.size(); ++i) {
             const Stay& stay = schedule_.stays[at(outs[i])];
-            out_.push_back({last_write[at(outs[i])] + 1, 0, link.out_seconds(program.tensors[at(stay.tensor)].bytes)});
+            out_.push_back({last_write[at(outs[i])] + 1, 0, kNoneMatters,
+                            link.out_seconds(program.tensors[at(stay.tensor)].bytes)});
             if (stay.last < end_)
                 run_after_outs_[at(stay.last + 1)] =
                     std::max(run_after_outs_[at(stay.last + 1)], static_cast<std::int32_t>(i) + 1);
@@ -102,8 +112,13 @@ class Estimate {
             run_after_outs_[position] = std::max(run_after_outs_[position], run_after_outs_[position - 1]);
         for (std::size_t i = 0; i < ins.size(); ++i) {
             const Stay& stay = schedule_.stays[at(ins[i])];
-            in_.push_back(
-                {stay.first, run_after_outs_[at(stay.first)], link.in_seconds(program.tensors[at(stay.tensor)].bytes)});
+            Copy copy{stay.first, run_after_outs_[at(stay.first)], kNoneMatters,
+                      link.in_seconds(program.tensors[at(stay.tensor)].bytes)};
+            std::int32_t& out = last_out[at(stay.tensor)];
+            if (accesses_.is_away(stay.tensor) && out != kNoOut)
+                copy.previous_outs_left = static_cast<std::int32_t>(outs.size()) - out - 1;
+            in_.push_back(copy);
+            out = kNoOut;  // only the first one
             std::int32_t& needed = run_after_ins_[at(first_use[at(ins[i])])];
             needed = std::max(needed, static_cast<std::int32_t>(i) + 1);
         }
@@ -123,7 +138,8 @@ class Estimate {
                 run_after_outs_[at(runs_done_)] <= std::max(outs_done_, 0))
                 run_left = accesses_.op_seconds(schedule_.sequence[at(runs_done_)]);
             if (in_left == kNotBusy && ins_done_ < in_count && in_[at(ins_done_)].after_runs <= runs_done_ &&
-                in_[at(ins_done_)].after_outs <= std::max(outs_done_, 0))
+                in_[at(ins_done_)].after_outs <= std::max(outs_done_, 0) &&
+                -outs_done_ <= in_[at(ins_done_)].previous_outs_left)
                 in_left = in_[at(ins_done_)].seconds;
             if (out_left_ == kNotBusy && outs_done_ < out_count) {
                 // Those of the previous execution come first.

@@ -130,5 +130,17 @@ TEST(JobPlanner, AnEmptyJobNeedsNothing) {
     EXPECT_TRUE(plan_job(request, 0).has_value());
 }
 
+// Tensors far below the alignment of copies: nothing is gained by moving them.
+TEST(JobPlanner, NeverNeedsMoreThanIsComfortable) {
+    const SampleJob job({4, 128, 64, 1, true, true}, 0.5);
+    const std::uint64_t comfortable = comfortable_bytes(job.request());
+    const std::uint64_t minimum = minimum_bytes(job.request());
+    EXPECT_LE(minimum, comfortable);
+    const auto planned = plan_job(job.request(), minimum);
+    ASSERT_TRUE(planned.has_value());
+    job.expect_valid(*planned, minimum);
+    EXPECT_FALSE(plan_job(job.request(), minimum - 1).has_value());
+}
+
 }  // namespace
 }  // namespace tensile
