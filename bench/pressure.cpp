@@ -129,7 +129,7 @@ Job make_network(std::string_view name, int steps) {
         return make_mlp({.batch = 8192, .inputs = 64, .layers = 32, .width = 256, .optimizer = settings}, steps);
     if (name != "resnet" && name != "vgg") throw Error("22023", "no such network: " + std::string(name));
     const auto training = name == "resnet" ? &resnet_50_training : &vgg_16_training;
-    const ImageNetworkShape shape{.images = 64, .pixels = 64, .width = 0.25, .classes = 100, .seed = 1};
+    const ImageNetworkShape shape{.images = 192, .pixels = 64, .width = 0.25, .classes = 100, .seed = 1};
     ImageNetworkTraining network = training(shape, settings);
     return make_job(std::move(network.program), std::move(network.variables), settings, steps, shape.classes);
 }
@@ -170,7 +170,7 @@ struct Memory {
 // A pool with room for exactly that part of a job.
 std::uint64_t pool_bytes(std::uint64_t need, double percent) {
     const std::uint64_t rounding = 2 * ExtentAllocator::kSmallGranule;
-    return static_cast<std::uint64_t>(static_cast<double>(need) * percent / 100) / rounding * rounding + rounding;
+    return static_cast<std::uint64_t>(static_cast<double>(need) * percent / 100) / rounding * rounding + 2 * rounding;
 }
 
 std::uint64_t need_of(Job& job) {
