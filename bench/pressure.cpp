@@ -388,17 +388,29 @@ class SmallModel final : public StoredModel {
     std::uint64_t bytes_ = 0;
 };
 
-// Bursts of ten predictions of one row every 10 ms; adds the latency of each in microseconds.
-void predict_bursts(Stream& stream, LoadedModel& model, double seconds, Samples& latencies) {
+// Latencies in microseconds, by the rows of a prediction.
+struct Latencies {
+    Samples one_row;
+    Samples many_rows;
+};
+constexpr std::int64_t kManyRows = 256;
+
+double predict_once(Stream& stream, LoadedModel& model, std::int64_t rows) {
+    const Stopwatch watch;
+    ContextLease lease = model.borrow(rows, nullptr);
+    std::memset(lease.inputs()[0].data, 0, static_cast<std::size_t>(rows * SmallModel::kFeatures) * sizeof(float));
+    lease.run(stream, rows, nullptr);
+    return watch.seconds() * 1e6;
+}
+
+// A burst every 10 ms: ten predictions of one row, ten of many.
+void predict_bursts(Stream& stream, LoadedModel& model, double seconds, Latencies& latencies) {
     const Stopwatch whole;
     while (whole.seconds() < seconds) {
-        for (int i = 0; i < 10; ++i) {
-            const Stopwatch one;
-            ContextLease lease = model.borrow(1, nullptr);
-            std::memset(lease.inputs()[0].data, 0, SmallModel::kFeatures * sizeof(float));
-            lease.run(stream, 1, nullptr);
-            latencies.add(one.seconds() * 1e6);
-        }
+        for (int i = 0; i < 10; ++i)
+            latencies.one_row.add(predict_once(stream, model, 1));
+        for (int i = 0; i < 10; ++i)
+            latencies.many_rows.add(predict_once(stream, model, kManyRows));
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
 }
@@ -423,14 +435,14 @@ void predict_beside(const std::string& what, std::optional<double> percent, doub
     const std::vector<std::byte> weights(stored->weight_bytes());
     const auto model = cache.load(ModelKey{}, std::move(stored), weights, std::nullopt, nullptr);
     const auto stream = engine.device.create_stream(StreamClass::kCompute, StreamPriority::kPrediction);
-    Samples warming;
+    Latencies warming;
     predict_bursts(*stream, *model, 0.2, warming);
 
     StopFlag stop{false};
     std::atomic<int> steps{0};
     std::atomic<int> admitted{0};
     std::atomic<std::uint64_t> moved{0};
-    Samples latencies;
+    Latencies latencies;
     {
         std::vector<std::jthread> trainings;
         for (int i = 0; percent && i < 2; ++i)
@@ -455,9 +467,10 @@ void predict_beside(const std::string& what, std::optional<double> percent, doub
         engine.pool.wake();
         engine.arbiter.wake();
     }
-    latencies.print(what + ", " + std::to_string(admitted) + " trainings, " + std::to_string(steps) + " steps, " +
-                        std::to_string(moved / kMebibyte) + " MiB moved",
-                    "us");
+    std::printf("%s: %d trainings, %d steps, %llu MiB moved\n", what.c_str(), admitted.load(), steps.load(),
+                static_cast<unsigned long long>(moved / kMebibyte));
+    latencies.one_row.print("  1 row", "us");
+    latencies.many_rows.print("  256 rows", "us");
 }
 
 void predictions(double seconds, int rounds, const std::string& directory) {
