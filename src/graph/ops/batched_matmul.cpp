@@ -2,22 +2,11 @@
 #include "graph/ops/batched_matmul.h"
 
 #include "graph/ops/elementwise.h"
+#include "graph/ops/matrix_view.h"
 
 namespace tensile::ops {
 
 namespace {
-
-// One group's block of rows seen through its transpose flag.
-template <typename T>
-struct Block {
-    const T* data;
-    std::int64_t width;  // columns as stored
-    bool transposed;
-
-    T operator()(std::int64_t row, std::int64_t column) const {
-        return transposed ? data[column * width + row] : data[row * width + column];
-    }
-};
 
 class BatchedMatmulOp final : public OpBase<BatchedMatmulOp> {
   public:
@@ -81,8 +70,8 @@ class BatchedMatmulOp final : public OpBase<BatchedMatmulOp> {
         const std::int64_t columns = call.outputs[0].type.shape[1];
         const std::int64_t inner = transpose_a ? a_shape[0] / groups : a_shape[1];
         for (std::int64_t group = 0; group < groups; ++group) {
-            const Block<T> a{call.inputs[0].as<T>() + group * rows * inner, a_shape[1], transpose_a};
-            const Block<T> b{call.inputs[1].as<T>() + group * inner * columns, b_shape[1], transpose_b};
+            const MatrixView<T> a{call.inputs[0].as<T>() + group * rows * inner, a_shape[1], transpose_a};
+            const MatrixView<T> b{call.inputs[1].as<T>() + group * inner * columns, b_shape[1], transpose_b};
             T* y = call.outputs[0].as<T>() + group * rows * columns;
             for (std::int64_t i = 0; i < rows; ++i) {
                 for (std::int64_t j = 0; j < columns; ++j) {

@@ -2,22 +2,11 @@
 #include "graph/ops/matmul.h"
 
 #include "graph/ops/elementwise.h"
+#include "graph/ops/matrix_view.h"
 
 namespace tensile::ops {
 
 namespace {
-
-// A matrix seen through its transpose flag.
-template <typename T>
-struct Matrix {
-    const T* data;
-    std::int64_t width;  // columns as stored
-    bool transposed;
-
-    T operator()(std::int64_t row, std::int64_t column) const {
-        return transposed ? data[column * width + row] : data[row * width + column];
-    }
-};
 
 class MatmulOp final : public OpBase<MatmulOp> {
   public:
@@ -75,8 +64,8 @@ class MatmulOp final : public OpBase<MatmulOp> {
     static void reference(const KernelCall& call) {
         const bool transpose_a = call.attributes.flag("transpose_a");
         const bool transpose_b = call.attributes.flag("transpose_b");
-        const Matrix<T> a{call.inputs[0].as<T>(), call.inputs[0].type.shape[1], transpose_a};
-        const Matrix<T> b{call.inputs[1].as<T>(), call.inputs[1].type.shape[1], transpose_b};
+        const MatrixView<T> a{call.inputs[0].as<T>(), call.inputs[0].type.shape[1], transpose_a};
+        const MatrixView<T> b{call.inputs[1].as<T>(), call.inputs[1].type.shape[1], transpose_b};
         T* y = call.outputs[0].as<T>();
         const std::int64_t rows = call.outputs[0].extent;
         const std::int64_t columns = call.outputs[0].type.shape[1];

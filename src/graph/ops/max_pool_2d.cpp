@@ -32,11 +32,7 @@ class MaxPool2dOp final : public OpBase<MaxPool2dOp> {
 
     std::vector<TensorType> infer(std::span<const TensorType> inputs, const Attributes& attributes) const override {
         const InputCheck check(name(), inputs, 1);
-        const Window window = window_of(attributes);
-        check_pooling_window(check, window);
-        check_maps(check, inputs, 0, window.input());
-        const std::int64_t images = window.images_of_input(inputs[0].shape[0]);
-        return {{inputs[0].dtype, {images * window.output().pixels(), inputs[0].shape[1]}}};
+        return {pooled_type(check, inputs, window_of(attributes))};
     }
 
     OpCost cost(std::span<const TensorType> inputs, std::span<const TensorType> outputs,

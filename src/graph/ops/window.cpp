@@ -47,4 +47,11 @@ void check_maps(const InputCheck& check, std::span<const TensorType> inputs, std
     check.require(inputs[input].shape[1] > 0, "input " + std::to_string(input) + " must have channels");
 }
 
+TensorType pooled_type(const InputCheck& check, std::span<const TensorType> inputs, const Window& window) {
+    check_pooling_window(check, window);
+    check_maps(check, inputs, 0, window.input());
+    const std::int64_t images = window.images_of_input(inputs[0].shape[0]);
+    return {inputs[0].dtype, {images * window.output().pixels(), inputs[0].shape[1]}};
+}
+
 }  // namespace tensile::ops

@@ -86,5 +86,7 @@ void check_window(const InputCheck& check, const Window& window);
 void check_pooling_window(const InputCheck& check, const Window& window);
 // Input `input` is a matrix of floating feature maps of that size.
 void check_maps(const InputCheck& check, std::span<const TensorType> inputs, std::size_t input, const MapSize& map);
+// The shape rule of pooling: the maps that input 0 becomes.
+TensorType pooled_type(const InputCheck& check, std::span<const TensorType> inputs, const Window& window);
 
 }  // namespace tensile::ops
