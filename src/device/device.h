@@ -24,7 +24,7 @@ namespace tensile {
 struct DeviceProperties {
     std::string kind;             // "cpu"
     std::string instruction_set;  // "AVX-512", "AVX2", "SSE4.1"
-    std::string library;          // "oneDNN 2.6.3"; with its instruction set where that differs
+    std::string kernel_library;   // "oneDNN 2.6.3"; with its instruction set where that differs
 };
 
 enum class StreamClass : std::uint8_t { kCompute, kCopyIn, kCopyOut };

@@ -25,7 +25,7 @@ std::string short_number(double value) {
 json header_of(const DeviceProperties& device, int threads) {
     return {{"device", device.kind},
             {"instruction_set", device.instruction_set},
-            {"library", device.library},
+            {"library", device.kernel_library},
             {"threads", threads}};
 }
 

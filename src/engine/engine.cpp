@@ -61,7 +61,7 @@ Engine::~Engine() {
 
 std::string Engine::device_name() const {
     const DeviceProperties& properties = device_->properties();
-    return properties.kind + " (" + properties.library + ", " + properties.instruction_set + ")";
+    return properties.kind + " (" + properties.kernel_library + ", " + properties.instruction_set + ")";
 }
 
 std::string Engine::description() const {

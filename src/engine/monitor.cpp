@@ -216,11 +216,12 @@ MonitorView Monitor::engine() const {
     MonitorView view{kEngineColumns, {}};
     const DeviceProperties& device = resources_.device.properties();
     const PoolSummary pool = resources_.pool.summary();
-    view.rows.push_back({device.kind, device.instruction_set, device.library, number(resources_.device.threads()),
-                         number(pool.size), number(pool.used), number(pool.high_water), number(pool.largest_free),
-                         number(resources_.host.limit()), number(resources_.host.used()),
-                         number(sessions_.sessions().size()), number(resources_.models.counters().models),
-                         number(pool.queued), build_id_, number(getpid()), timestamp(started_)});
+    view.rows.push_back({device.kind, device.instruction_set, device.kernel_library,
+                         number(resources_.device.threads()), number(pool.size), number(pool.used),
+                         number(pool.high_water), number(pool.largest_free), number(resources_.host.limit()),
+                         number(resources_.host.used()), number(sessions_.sessions().size()),
+                         number(resources_.models.counters().models), number(pool.queued), build_id_, number(getpid()),
+                         timestamp(started_)});
     return view;
 }
 

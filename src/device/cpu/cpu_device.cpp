@@ -26,9 +26,9 @@ int thread_count(int threads) {
 CpuDevice::CpuDevice(int threads) : kernels_(make_kernel_table()) {
     properties_.kind = "cpu";
     properties_.instruction_set = kernel_instruction_set();
-    properties_.library = OnednnLibrary::version();
+    properties_.kernel_library = OnednnLibrary::version();
     if (OnednnLibrary::instruction_set() != properties_.instruction_set)
-        properties_.library += " on " + std::string(OnednnLibrary::instruction_set());
+        properties_.kernel_library += " on " + std::string(OnednnLibrary::instruction_set());
     training_pool_ =
         std::make_shared<TilePool>(thread_count(threads), StreamPriority::kTraining, &OnednnLibrary::prepare_thread);
     prediction_pool_ =

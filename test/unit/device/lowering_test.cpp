@@ -210,7 +210,7 @@ TEST(CpuDevice, SaysWhatItsBitsDependOn) {
     const CpuDevice device(3);
     EXPECT_EQ(device.properties().kind, "cpu");
     EXPECT_THAT(device.properties().instruction_set, ::testing::AnyOf("AVX-512", "AVX2", "SSE4.1", "scalar"));
-    EXPECT_THAT(device.properties().library, ::testing::MatchesRegex("oneDNN [0-9]+\\.[0-9]+\\.[0-9]+.*"));
+    EXPECT_THAT(device.properties().kernel_library, ::testing::MatchesRegex("oneDNN [0-9]+\\.[0-9]+\\.[0-9]+.*"));
     EXPECT_EQ(device.threads(), 3);
 }
 

@@ -35,8 +35,8 @@ TEST(CostProfile, OtherMachinesDoNotCount) {
     const std::string text = write_cost_profile(kDevice, kThreads, some_figures());
     CostModel model(kRates);
     for (const DeviceProperties& other :
-         {DeviceProperties{"cuda", "AVX2", kDevice.library}, DeviceProperties{"cpu", "AVX-512", kDevice.library},
-          DeviceProperties{"cpu", "AVX2", "oneDNN 3"}})
+         {DeviceProperties{"cuda", "AVX2", kDevice.kernel_library},
+          DeviceProperties{"cpu", "AVX-512", kDevice.kernel_library}, DeviceProperties{"cpu", "AVX2", "oneDNN 3"}})
         EXPECT_EQ(merge_cost_profile(text, other, kThreads, model), 0U);
     EXPECT_EQ(merge_cost_profile(text, kDevice, kThreads + 1, model), 0U);
     EXPECT_EQ(model.size(), 0U);
