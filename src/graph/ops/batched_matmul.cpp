@@ -73,14 +73,7 @@ class BatchedMatmulOp final : public OpBase<BatchedMatmulOp> {
             const MatrixView<T> a{call.inputs[0].as<T>() + group * rows * inner, a_shape[1], transpose_a};
             const MatrixView<T> b{call.inputs[1].as<T>() + group * inner * columns, b_shape[1], transpose_b};
             T* y = call.outputs[0].as<T>() + group * rows * columns;
-            for (std::int64_t i = 0; i < rows; ++i) {
-                for (std::int64_t j = 0; j < columns; ++j) {
-                    T sum = 0;
-                    for (std::int64_t k = 0; k < inner; ++k)
-                        sum += a(i, k) * b(k, j);
-                    y[i * columns + j] = sum;
-                }
-            }
+            multiply_matrices(a, b, rows, inner, columns, y);
         }
     }
 };

@@ -70,14 +70,7 @@ class MatmulOp final : public OpBase<MatmulOp> {
         const std::int64_t rows = call.outputs[0].extent;
         const std::int64_t columns = call.outputs[0].type.shape[1];
         const std::int64_t inner = transpose_a ? call.inputs[0].extent : call.inputs[0].type.shape[1];
-        for (std::int64_t i = 0; i < rows; ++i) {
-            for (std::int64_t j = 0; j < columns; ++j) {
-                T sum = 0;
-                for (std::int64_t k = 0; k < inner; ++k)
-                    sum += a(i, k) * b(k, j);
-                y[i * columns + j] = sum;
-            }
-        }
+        multiply_matrices(a, b, rows, inner, columns, y);
     }
 };
 

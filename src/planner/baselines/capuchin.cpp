@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "planner/baselines/draft.h"
+#include "planner/baselines/fastest_plan.h"
 #include "planner/baselines/lane_timeline.h"
-#include "planner/event_clock.h"
 
 namespace tensile {
 
@@ -114,8 +114,7 @@ std::optional<Draft> fit(const BaselineRequest& request, std::uint64_t budget, b
 
 std::optional<Plan> plan_capuchin(const BaselineRequest& request, std::uint64_t budget) {
     if (auto plan = plan_liveness_only(request, budget)) return plan;
-    std::optional<Plan> best;
-    double best_seconds = 0;
+    FastestPlan fastest(request);
     for (const bool exclusive_lanes : {true, false}) {
         std::map<std::uint64_t, std::optional<Draft>> fits;  // by target: the same for every lead
         // The feedback: prefetches begin earlier until the step gets no shorter.
@@ -128,14 +127,10 @@ std::optional<Plan> plan_capuchin(const BaselineRequest& request, std::uint64_t 
                 return draft;
             });
             if (!plan) break;
-            const double seconds =
-                run_clock_alone(*request.program, *plan, request.op_seconds, request.link).jobs[0].cycle_seconds();
-            if (best && seconds >= best_seconds) continue;
-            best = std::move(plan);
-            best_seconds = seconds;
+            fastest.offer(*std::move(plan));
         }
     }
-    return best;
+    return fastest.take();
 }
 
 }  // namespace tensile

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "planner/baselines/draft.h"
-#include "planner/event_clock.h"
+#include "planner/baselines/fastest_plan.h"
 
 namespace tensile {
 
@@ -73,19 +73,13 @@ std::optional<Plan> plan_vdnn(const BaselineRequest& request, std::uint64_t budg
         if (plan) wait_at_boundaries(draft, *plan);
         return plan;
     }
-    std::optional<Plan> best = plan_liveness_only(request, budget);
-    if (best) return best;
-    double best_seconds = 0;
+    if (auto plan = plan_liveness_only(request, budget)) return plan;
+    FastestPlan fastest(request);
     for (const VdnnVariant one : {VdnnVariant::kConvolutions, VdnnVariant::kAll}) {
         std::optional<Plan> plan = plan_vdnn(request, budget, one);
-        if (!plan) continue;
-        const double seconds =
-            run_clock_alone(*request.program, *plan, request.op_seconds, request.link).jobs[0].cycle_seconds();
-        if (best && seconds >= best_seconds) continue;
-        best = std::move(plan);
-        best_seconds = seconds;
+        if (plan) fastest.offer(*std::move(plan));
     }
-    return best;
+    return fastest.take();
 }
 
 }  // namespace tensile
