@@ -8,6 +8,19 @@
 
 namespace tensile {
 
+void Training::begin_side_table(std::size_t /*index*/, std::span<const ColumnDescription> /*columns*/) {
+    throw InternalError("training wants no side table");
+}
+
+std::unique_ptr<Training> ModelFamily::refresh(const TrainingRequest& /*request*/,
+                                               std::shared_ptr<const Predictor> /*base*/,
+                                               std::vector<std::byte> /*weights*/) const {
+    throw Error(sqlstate::kFeatureNotSupported,
+                "models of method \"" + std::string(name()) + "\" cannot be refreshed",
+                "Only models of time series go on from their weights.",
+                "Train the model again with replace => true.");
+}
+
 std::span<const ModelFamily* const> all_families() {
     static const std::array<const ModelFamily*, 1> families = {&mlp_family()};
     return families;
