@@ -82,7 +82,8 @@ BacktestRow row_of(const NamedForecastMetrics& metrics, std::int64_t series, con
     row.values.fill(std::numeric_limits<double>::quiet_NaN());
     for (const auto& [name, value] : metrics) {
         const auto* found = std::ranges::find(kBacktestMetrics, name);
-        if (found != kBacktestMetrics.end()) row.values[static_cast<std::size_t>(found - kBacktestMetrics.begin())] = value;
+        if (found != kBacktestMetrics.end())
+            row.values[static_cast<std::size_t>(found - kBacktestMetrics.begin())] = value;
     }
     return row;
 }
@@ -129,8 +130,7 @@ std::vector<BacktestRow> Backtest::run(std::int32_t folds, std::int64_t horizon,
         const SeriesTable history = first_steps(table, origin);
         methods[0].add(table, origin, refitted(origin, horizon, level));
         methods[1].add(table, origin, naive_forecast(history, 1, horizon, level, status_.stop()));
-        if (season > 1)
-            methods[2].add(table, origin, naive_forecast(history, season, horizon, level, status_.stop()));
+        if (season > 1) methods[2].add(table, origin, naive_forecast(history, season, horizon, level, status_.stop()));
     }
 
     std::vector<BacktestRow> rows;
@@ -153,14 +153,10 @@ std::vector<BacktestRow> Backtest::run(std::int32_t folds, std::int64_t horizon,
 
 Forecast Backtest::refitted(std::int64_t origin, std::int64_t horizon, double level) {
     const SeriesTable& all = model_.table();
-    SeriesData data;
-    data.table = first_steps(all, origin);
-    data.season = model_.data().season;
-    data.report.series = summarize(data.table, {}, data.season, &status_.stop());
-    HostCharge charge = resources_.host.charge(data.table.bytes());
-
+    SeriesTable known = first_steps(all, origin);
+    HostCharge charge = resources_.host.charge(known.bytes());
     const auto& family = dynamic_cast<const SeriesFamily&>(family_named(model_.method()));
-    const std::unique_ptr<Training> training = family.refit(model_, std::move(data), nullptr, &status_.stop());
+    const std::unique_ptr<Training> training = family.refit(model_, std::move(known), nullptr, &status_.stop());
     charge.resize(training->bytes());
     std::unique_ptr<JobRunner> runner;
     if (!training->job().programs.empty()) {

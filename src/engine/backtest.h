@@ -1,6 +1,6 @@
-// Rolling-origin evaluation (Tashman, International Journal of Forecasting 16, 2000): the last folds x horizon steps of a
-// model's series are forecast fold by fold, each from its origin and by a model that was fitted anew to what lies before
-// it, and scored beside naive rivals. Trains in the tensor pool like any training.
+// Rolling-origin evaluation (Tashman, International Journal of Forecasting 16, 2000): the last folds x horizon steps of
+// a model's series are forecast fold by fold, each from its origin and by a model that was fitted anew to what lies
+// before it, and scored beside naive rivals. Trains in the tensor pool like any training.
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@
 namespace tensile {
 
 // As models/forecast/forecast_metrics.h names them.
-inline constexpr std::array<std::string_view, 6> kBacktestMetrics = {"rmse", "mae", "mase", "smape", "crps", "coverage"};
+inline constexpr std::array<std::string_view, 6> kBacktestMetrics = {"rmse",  "mae",  "mase",
+                                                                     "smape", "crps", "coverage"};
 
 struct BacktestRow {
     std::int64_t series = -1;  // -1: all

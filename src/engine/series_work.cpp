@@ -69,8 +69,8 @@ SeriesWork::SeriesWork(const Resources& resources, SessionStatus& status, Sessio
     const bool reaches_ahead = task_ == protocol::SeriesTask::Forecast || task_ == protocol::SeriesTask::Backtest;
     if (reaches_ahead && (horizon_ < 1 || horizon_ > kFurthestHorizon))
         throw Error(sqlstate::kInvalidParameterValue, "horizon is out of range",
-                    "It is " + std::to_string(horizon_) + "; forecasts reach 1 to " +
-                        std::to_string(kFurthestHorizon) + " steps ahead.");
+                    "It is " + std::to_string(horizon_) + "; forecasts reach 1 to " + std::to_string(kFurthestHorizon) +
+                        " steps ahead.");
     if (message.columns() == nullptr) return;
     columns_ = column_descriptions(message.columns());
     fresh_ = predictor_.fresh_rows(columns_);
@@ -115,8 +115,8 @@ void SeriesWork::forecast() {
     const std::uint64_t rows = static_cast<std::uint64_t>(series) * static_cast<std::uint64_t>(horizon_);
     charge_.resize(charge_.bytes() + rows * kBytesPerRow);
     ContextRunner runner(resources_.device, model_, status_.stop());
-    const Forecast forecast = predictor_.forecaster().forecast(known.table, future_of(known, horizon_), horizon_, level_,
-                                                               runner, &status_.stop());
+    const Forecast forecast = predictor_.forecaster().forecast(known.table, future_of(known, horizon_), horizon_,
+                                                               level_, runner, &status_.stop());
     std::vector<std::int64_t> row_series;
     std::vector<std::int64_t> times;
     std::vector<std::int32_t> steps;
@@ -148,8 +148,7 @@ void SeriesWork::forecast() {
 void SeriesWork::impute() {
     const SeriesData& known = data();
     ContextRunner runner(resources_.device, model_, status_.stop());
-    const Imputation imputation =
-        predictor_.forecaster().impute(known.table, level_, runner, &status_.stop());
+    const Imputation imputation = predictor_.forecaster().impute(known.table, level_, runner, &status_.stop());
     charge_.resize(charge_.bytes() + imputation.cells.size() * kBytesPerRow);
     // By series, then time: as a reader expects it, and so that rows of a series share their keys.
     std::vector<const Imputation::Cell*> cells;

@@ -1,5 +1,5 @@
-// Work on the series of a loaded model: forecasts, estimates of missing cells, backtests, and what the series are. Takes
-// fresh rows first where the request announces some. Knows methods by their interface only.
+// Work on the series of a loaded model: forecasts, estimates of missing cells, backtests, and what the series are.
+// Takes fresh rows first where the request announces some. Knows methods by their interface only.
 #pragma once
 
 #include <memory>
