@@ -58,9 +58,11 @@ SELECT count(*) AS rows, count(DISTINCT series) AS series FROM tensile.backtest(
 
 -- New rows, then refresh: a new version that ends later.
 INSERT INTO test.hourly SELECT ts + interval '20 days', place, kind, value FROM test.hourly WHERE ts < '2026-01-02';
-SELECT t.value FROM tensile.refresh('hourly') AS t WHERE t.metric = 'steps';
+SELECT t.value FROM tensile.refresh('hourly') AS t WHERE t.task = 'series' AND t.metric = 'steps';
 SELECT version FROM tensile.models WHERE name = 'hourly';
 SELECT max(last) FROM tensile.series('hourly');
+-- How well the first version had forecast the new rows.
+SELECT model, version, steps, mae < 1 AS good FROM tensile.forecast_drift;
 
 -- A graph that is given as a table.
 CREATE TABLE test.edges ("from" text, "to" text, weight real);

@@ -46,3 +46,28 @@ CREATE FUNCTION tensile.create_forecast_view(view text, "model" text, horizon in
     AS 'MODULE_PATHNAME', 'tensile_create_forecast_view';
 COMMENT ON FUNCTION tensile.create_forecast_view IS
     'create a view with a column for each key of the series, their time, and the forecast';
+
+-- How well each version still forecast the rows that came after it, as measured when it was refreshed: "version" is the one
+-- that was judged, one row a refresh.
+CREATE VIEW tensile.forecast_drift WITH (security_barrier) AS
+SELECT m.name AS model,
+       v.number - 1 AS version,
+       v.created AS measured,
+       pg_catalog.max(x.value) FILTER (WHERE x.metric = 'steps') AS steps,
+       pg_catalog.max(x.value) FILTER (WHERE x.metric = 'rmse') AS rmse,
+       pg_catalog.max(x.value) FILTER (WHERE x.metric = 'mae') AS mae,
+       pg_catalog.max(x.value) FILTER (WHERE x.metric = 'mase') AS mase,
+       pg_catalog.max(x.value) FILTER (WHERE x.metric = 'smape') AS smape,
+       pg_catalog.max(x.value) FILTER (WHERE x.metric = 'crps') AS crps,
+       pg_catalog.max(x.value) FILTER (WHERE x.metric = 'coverage') AS coverage
+FROM tensile_store.model AS m
+JOIN tensile_store.version AS v ON v.model = m.id
+JOIN tensile_store.metric AS x ON x.version = v.id AND x.task = 'previous_version'
+JOIN pg_catalog.pg_type AS t
+    ON t.typname = ('m_' || pg_catalog.replace(m.id::text, '-', ''))::pg_catalog.name
+    AND t.typnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'tensile_store')
+WHERE pg_catalog.has_type_privilege(t.oid, 'USAGE')
+GROUP BY m.name, v.number, v.created;
+COMMENT ON VIEW tensile.forecast_drift IS
+    'errors of versions on the rows that came after them, measured by tensile.refresh()';
+GRANT SELECT ON tensile.forecast_drift TO PUBLIC;

@@ -14,7 +14,7 @@
 #include "engine/queue_timeout.h"
 #include "engine/served_model.h"
 #include "engine/trained_weights.h"
-#include "models/forecast/forecast_metrics.h"
+#include "models/forecast/rolling_score.h"
 #include "models/seasonal_naive/seasonal_naive.h"
 #include "models/series/series_family.h"
 #include "runtime/job_runner.h"
@@ -48,29 +48,10 @@ Forecast naive_forecast(const SeriesTable& history, std::int64_t season, std::in
     return forecaster->forecast(history, {}, horizon, level, no_program, &stop);
 }
 
-std::vector<Covariate> covariates_between(const SeriesTable& table, std::int64_t begin, std::int64_t end) {
-    std::vector<Covariate> cut;
-    for (const Covariate& covariate : table.covariates) {
-        const auto first = covariate.values.begin() + begin * table.series();
-        cut.push_back({covariate.name, {first, first + (end - begin) * table.series()}});
-    }
-    return cut;
-}
-
 // One method's scores while the folds go by.
 struct MethodScores {
     std::string name;
-    std::vector<SeriesScore> series;
-
-    void add(const SeriesTable& truth, std::int64_t origin, const Forecast& forecast) {
-        const auto count = static_cast<std::int64_t>(series.size());
-        for (std::int64_t step = 0; step < forecast.horizon; ++step)
-            for (std::int64_t one = 0; one < count; ++one) {
-                const auto cell = static_cast<std::size_t>(step * count + one);
-                series[static_cast<std::size_t>(one)].add(truth.at(origin + step)[one], forecast.mean[cell],
-                                                          forecast.lower[cell], forecast.upper[cell]);
-            }
-    }
+    RollingScore scores;
 };
 
 BacktestRow row_of(const NamedForecastMetrics& metrics, std::int64_t series, const std::string& method,
@@ -110,17 +91,10 @@ std::vector<BacktestRow> Backtest::run(std::int32_t folds, std::int64_t horizon,
     require_history(table.steps, folds, horizon, season);
     const std::int64_t first_origin = table.steps - folds * horizon;
 
-    std::vector<MethodScores> methods = {{std::string(model_.method()), {}}, {"naive", {}}};
-    if (season > 1) methods.push_back({"seasonal_naive", {}});
-    // MASE is scaled by what lies before the first origin, for all folds alike.
-    std::vector<float> values(static_cast<std::size_t>(first_origin));
-    for (std::int64_t one = 0; one < table.series(); ++one) {
-        for (std::int64_t step = 0; step < first_origin; ++step)
-            values[static_cast<std::size_t>(step)] = table.at(step)[one];
-        const double scale = seasonal_naive_scale(values, season);
-        for (MethodScores& method : methods)
-            method.series.emplace_back(scale, level);
-    }
+    const bool has_seasonal_rival = season > 1 && model_.method() != seasonal_naive_method().name();
+    const RollingScore nothing(table, first_origin, season, level);
+    std::vector<MethodScores> methods = {{std::string(model_.method()), nothing}, {"naive", nothing}};
+    if (has_seasonal_rival) methods.push_back({std::string(seasonal_naive_method().name()), nothing});
     TrainingProgress progress;
     progress.phase = "backtesting";
     progress.steps = folds;
@@ -128,24 +102,18 @@ std::vector<BacktestRow> Backtest::run(std::int32_t folds, std::int64_t horizon,
         if (status_.stop()) throw_stopped();
         status_.update_activity(progress, 0);
         const SeriesTable history = first_steps(table, origin);
-        methods[0].add(table, origin, refitted(origin, horizon, level));
-        methods[1].add(table, origin, naive_forecast(history, 1, horizon, level, status_.stop()));
-        if (season > 1) methods[2].add(table, origin, naive_forecast(history, season, horizon, level, status_.stop()));
+        methods[0].scores.add(table, origin, refitted(origin, horizon, level));
+        methods[1].scores.add(table, origin, naive_forecast(history, 1, horizon, level, status_.stop()));
+        if (has_seasonal_rival)
+            methods[2].scores.add(table, origin, naive_forecast(history, season, horizon, level, status_.stop()));
     }
 
     std::vector<BacktestRow> rows;
-    for (const MethodScores& method : methods) {
-        ForecastScore all;
-        std::int64_t points = 0;
-        for (const SeriesScore& series : method.series) {
-            all.add(series);
-            points += series.count();
-        }
-        rows.push_back(row_of(all.metrics(), -1, method.name, points));
-    }
+    for (const MethodScores& method : methods)
+        rows.push_back(row_of(method.scores.all(), -1, method.name, method.scores.points()));
     for (std::int64_t one = 0; one < table.series(); ++one)
         for (const MethodScores& method : methods) {
-            const SeriesScore& score = method.series[static_cast<std::size_t>(one)];
+            const SeriesScore& score = method.scores.of(one);
             if (score.count() > 0) rows.push_back(row_of(score.metrics(), one, method.name, score.count()));
         }
     return rows;

@@ -1,12 +1,14 @@
 // Training: rows, job, model.
 #include "engine/training_work.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <utility>
 
 #include "engine/batch_predictor.h"
 #include "engine/cost_profile.h"
+#include "engine/drift.h"
 #include "engine/model_hash.h"
 #include "engine/model_messages.h"
 #include "engine/plan_view.h"
@@ -14,6 +16,7 @@
 #include "engine/served_model.h"
 #include "engine/trained_weights.h"
 #include "engine/training_reporter.h"
+#include "models/series/series_training.h"
 #include "runtime/job_runner.h"
 
 namespace tensile {
@@ -62,7 +65,8 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
       queue_timeout_ms_(message.queue_timeout_ms()),
       pool_share_(message.max_pool_share()),
       charge_(resources.host.charge(0)),
-      training_(start_training(method_, declaration_, base.get())),
+      base_(std::move(base)),
+      training_(start_training(method_, declaration_, base_.get())),
       activity_(status, declaration_.model_name, method_, "reading") {
     if (message.cost_profiles() == nullptr) return;
     for (const flatbuffers::String* profile : *message.cost_profiles())
@@ -104,6 +108,9 @@ void TrainingWork::run() {
     training_->finish_rows(&status_.stop());
     charge_.resize(training_->bytes());
     if (status_.stop()) throw_stopped();
+    if (const auto* series = dynamic_cast<const SeriesTraining*>(training_.get());
+        base_ != nullptr && series != nullptr)
+        drift_ = drift_of(resources_, base_, series->data().table, status_.stop());
 
     const auto seconds = [began] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
@@ -141,7 +148,9 @@ void TrainingWork::reply(JobRunner* runner, double seconds) {
     const RowCounts counts = training_->row_counts();
     flatbuffers::FlatBufferBuilder& builder = port_.begin();
     const auto key_bytes = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
-    const auto metrics = write_metrics(builder, training_->metrics());
+    std::vector<TaskMetric> metric_rows = training_->metrics();
+    std::ranges::move(drift_, std::back_inserter(metric_rows));
+    const auto metrics = write_metrics(builder, metric_rows);
     std::string profile;
     if (runner != nullptr)
         profile = write_cost_profile(resources_.device.properties(), resources_.device.threads(),

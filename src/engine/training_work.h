@@ -42,8 +42,10 @@ class TrainingWork final : public RowWork {
     PoolShare pool_share_;
     std::vector<ColumnDescription> side_columns_;  // of the side table at hand; empty before the first
     ReceivedRows rows_;
-    HostCharge charge_;  // of the packed data set; outlives it
+    HostCharge charge_;                  // of the packed data set; outlives it
+    std::shared_ptr<LoadedModel> base_;  // null: none
     std::unique_ptr<Training> training_;
+    std::vector<TaskMetric> drift_;
     ActivityScope activity_;
 };
 

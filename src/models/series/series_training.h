@@ -29,6 +29,9 @@ class SeriesTraining final : public Training {
     // series. `weights` are those of the device.
     void go_on_from(std::shared_ptr<const Predictor> base, std::vector<std::byte> weights);
 
+    // From finish_rows() on.
+    const SeriesData& data() const { return data_; }
+
     void append_rows(const RawRows& rows) override;
     std::vector<SideTable> side_tables() const override;
     void begin_side_table(std::size_t index, std::span<const ColumnDescription> columns) override;
