@@ -142,7 +142,7 @@ TEST(StepInference, StepsAreFoundInSpiteOfGaps) {
     // Nearly all of them are, so that no distance is frequent.
     std::vector<Timestamp> rare;
     for (std::uint64_t i = 0; i < 50'000; ++i)
-        if (random_below(3, 0, i, 200) == 0) rare.push_back(static_cast<Timestamp>(i) * 15 * kMinute);
+        if (random_below(3, 0, i, 40) == 0) rare.push_back(static_cast<Timestamp>(i) * 15 * kMinute);
     EXPECT_EQ(step_of(rare), micro(15 * kMinute));
 }
 
