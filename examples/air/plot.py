@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """plot.py OUTPUT.png < rows.csv: draws observed values, a forecast and its interval.
 
 The rows are the result of a query with the columns panel, ts, observed, mean, lo, hi: observed is empty for the time to
