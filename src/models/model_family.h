@@ -121,6 +121,7 @@ class Training {
     virtual void write_host_weights(std::span<std::byte> out) const;
 };
 
+class SeriesFamily;
 class SeriesPredictor;
 
 // A stored model made ready to predict: built from a manifest, and from the host weights where it has any. The engine
@@ -181,6 +182,8 @@ class ModelFamily {
     // Validates options, targets and column types before any row is read.
     virtual std::unique_ptr<Training> train(const TrainingRequest& request) const = 0;
     virtual std::unique_ptr<Predictor> load(std::string_view manifest) const = 0;
+    // Families of forecasting methods can fit a model anew to another table.
+    virtual const SeriesFamily* as_series() const { return nullptr; }
 };
 
 // Every family, by name; throws Error 22023 with a hint that lists the names.
