@@ -86,6 +86,11 @@ void SeriesTraining::finish_rows(const std::atomic<bool>* stop) {
     rules.season = options_.season;
     rules.dense = method_.needs_dense_table();
     data_ = build_series(*std::exchange(rows_, std::nullopt), rules, stop);
+    if (data_.season >= data_.table.steps)
+        throw Error(sqlstate::kInvalidParameterValue, "season is not shorter than the series",
+                    "Option \"season\" is " + std::to_string(data_.season) + ", but there are only " +
+                        std::to_string(data_.table.steps) + " points in time.",
+                    "Set a shorter one, or 1 for none.");
     for (std::size_t i = 0; i < graphs_.size(); ++i) {
         const auto mode = std::ranges::find(data_.table.modes, options_.graphs[i].first, &SeriesMode::name);
         data_.table.graphs.push_back(graphs_[i].build(*mode));

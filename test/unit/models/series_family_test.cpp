@@ -240,7 +240,6 @@ TEST(SeriesFamily, ModelsOfSeriesDoNotPredictRows) {
         EXPECT_EQ(error.message(), "model forecasts series and does not predict rows");
         EXPECT_THAT(error.hint(), HasSubstr("tensile.forecast()"));
     }
-    EXPECT_EQ(family_named("mlp").name(), "mlp");
 }
 
 TEST(SeriesFamily, FreshRowsAreFoundByName) {
@@ -257,12 +256,30 @@ TEST(SeriesFamily, FreshRowsAreFoundByName) {
     EXPECT_EQ(data.table.steps, 98);
     EXPECT_EQ(data.table.at(97)[1], 500);
     EXPECT_TRUE(std::isnan(data.table.at(96)[1]));
-    SampleTable renamed;
-    renamed.add_time("when", {0});
-    EXPECT_EQ(error_of([&] { model.fresh_rows(renamed.descriptions()); }).sqlstate(), sqlstate::kUndefinedColumn);
-    SampleTable retyped;
-    retyped.add_text("ts", {"now"});
-    EXPECT_EQ(error_of([&] { model.fresh_rows(retyped.descriptions()); }).sqlstate(), sqlstate::kDatatypeMismatch);
+    const auto bind_error = [&](std::vector<ColumnDescription> columns) {
+        return error_of([&] { model.fresh_rows(columns); });
+    };
+    std::vector<ColumnDescription> columns = fresh.descriptions();
+    columns[3].name = "when";
+    const Error renamed = bind_error(columns);
+    EXPECT_EQ(renamed.sqlstate(), sqlstate::kUndefinedColumn);
+    EXPECT_EQ(renamed.message(), "column \"ts\" is not returned by the query");
+    EXPECT_EQ(renamed.hint(), "The query returns \"value\", \"note\", \"station\", \"when\".");
+    // Times of a local clock are others than points in time.
+    columns[3] = {"ts", "timestamp without time zone", ColumnMeaning::kTimestamp};
+    const Error zone = bind_error(columns);
+    EXPECT_EQ(zone.sqlstate(), sqlstate::kDatatypeMismatch);
+    EXPECT_EQ(zone.message(), "column \"ts\" has type timestamp without time zone instead of timestamp with time zone");
+    EXPECT_EQ(zone.hint(), "Convert it with AT TIME ZONE, or add a type cast.");
+    columns[3] = {"ts", "text", ColumnMeaning::kText};
+    EXPECT_EQ(bind_error(columns).hint(), "You might need to add a type cast.");
+}
+
+TEST(SeriesFamily, ASeasonThatDoesNotFitIsRefused) {
+    const Error error = error_of([] { train_series(two_stations().table(), R"({"season": 96})"); });
+    EXPECT_EQ(error.sqlstate(), sqlstate::kInvalidParameterValue);
+    EXPECT_EQ(error.message(), "season is not shorter than the series");
+    EXPECT_EQ(error.detail(), "Option \"season\" is 96, but there are only 96 points in time.");
 }
 
 TEST(SeriesFamily, RefitTakesAnotherTableAndTheOptionsOfTheModel) {
