@@ -340,8 +340,9 @@ std::unique_ptr<ClosedFormModel> AutoregressionModel::refit(const SeriesPanel& p
     return equations_for(panel, steps, shapes, shape_of, stop);
 }
 
-// Mean absolute error of a shape's forecasts of the validation span; infinite when nothing was observed there.
-double validation_error(const SeriesPanel& panel, std::int64_t series, const ValidationPlan& plan,
+// Mean absolute errors of a shape's forecasts from the first and from the second half of the origins; infinite where nothing
+// was observed.
+std::array<float, 2> validation_errors(const SeriesPanel& panel, std::int64_t series, const ValidationPlan& plan,
                         const LagShape& shape, const Equation& equation, const SeriesBaseline& baseline) {
     const std::span<const float> values = panel.of(series);
     const ObservedSpan observed = observed_span(values.first(static_cast<std::size_t>(plan.fit_steps)));
@@ -350,55 +351,116 @@ double validation_error(const SeriesPanel& panel, std::int64_t series, const Val
         std::max<std::int64_t>(0, std::min(plan.origins.front(), observed.last) - reach_of(shape.lags));
     std::vector<double> deviations = baseline.deviations(panel, series, begin, plan.origins.back());
     fill_gaps(equation, shape.lags, deviations);
-    double sum = 0;
-    double count = 0;
+    std::array<double, 2> sums = {};
+    std::array<double, 2> counts = {};
     feed_back(equation, shape.lags, deviations, begin, plan.origins, plan.horizon,
               [&](std::size_t origin, std::int64_t h, double deviation) {
                   const std::int64_t step = plan.origins[origin] + h;
                   const float truth = values[static_cast<std::size_t>(step)];
                   if (std::isnan(truth)) return;
-                  sum += std::abs(range.clamp(deviation + baseline.at(panel, series, step)) - truth);
-                  count += 1;
+                  const std::size_t half = 2 * origin < plan.origins.size() ? 0 : 1;
+                  sums[half] += std::abs(range.clamp(deviation + baseline.at(panel, series, step)) - truth);
+                  counts[half] += 1;
               });
-    return count > 0 ? sum / count : std::numeric_limits<double>::infinity();
+    std::array<float, 2> errors;
+    for (const std::size_t half : {0, 1})
+        errors[half] = counts[half] > 0 ? static_cast<float>(sums[half] / counts[half])
+                                        : std::numeric_limits<float>::infinity();
+    // A half without forecasts or values says what the other does.
+    for (const std::size_t half : {0, 1})
+        if (counts[half] == 0) errors[half] = errors[1 - half];
+    return errors;
 }
 
-// From the errors of all shapes on all series [series, shapes] the shape of each series. A series' errors count relative
-// to its best one, beside `pooling` times their mean over all series: an own choice is worth what the series' few forecasts say.
-std::vector<std::int32_t> choose_shapes(std::vector<float> errors, std::size_t shapes, double pooling, bool shared) {
-    constexpr float kNotPossible = 2;  // what a shape that a series does not allow counts, relative to the best
-    const std::size_t series = shapes == 0 ? 0 : errors.size() / shapes;
-    std::vector<double> pooled(shapes);
-    double judged = 0;
-    for (std::size_t s = 0; s < series; ++s) {
-        const std::span<float> own = std::span(errors).subspan(s * shapes, shapes);
-        const float best = *std::ranges::min_element(own);
-        if (!std::isfinite(best)) continue;
-        for (float& error : own)
-            error = best > 0 ? error / best : (error > 0 ? kNotPossible : 1);
-        for (std::size_t c = 0; c < shapes; ++c)
-            pooled[c] += std::min(own[c], kNotPossible);
-        judged += 1;
+// The errors of every shape on every series in two halves of the validation span: [series, shapes, 2].
+struct ShapeErrors {
+    std::size_t series;
+    std::size_t shapes;
+    std::vector<float> values;
+
+    ShapeErrors(std::size_t series_count, std::size_t shape_count)
+        : series(series_count),
+          shapes(shape_count),
+          values(series_count * shape_count * 2, std::numeric_limits<float>::infinity()) {}
+    std::span<float, 2> of(std::size_t one, std::size_t shape) {
+        return std::span<float, 2>(values.data() + (one * shapes + shape) * 2, 2);
     }
-    std::vector<std::int32_t> chosen;
-    for (std::size_t s = 0; s < series; ++s) {
-        const std::span<const float> own = std::span(errors).subspan(s * shapes, shapes);
+    // Over the halves that `half` names: 0, 1 or both (2).
+    float at(std::size_t one, std::size_t shape, int half) const {
+        const float* own = values.data() + (one * shapes + shape) * 2;
+        return half < 2 ? own[half] : (own[0] + own[1]) / 2;
+    }
+};
+
+// Errors of one half relative to the best shape of each series, and their mean over the series by shape.
+struct RelativeErrors {
+    // What a shape that a series does not allow counts for the mean.
+    static constexpr float kNotPossible = 2;
+    std::vector<float> own;  // [series, shapes]; infinite where the series does not allow the shape
+    std::vector<double> mean;
+    std::vector<bool> judged;  // by series: whether it was observed in the validation span
+
+    RelativeErrors(const ShapeErrors& errors, int half)
+        : own(errors.series * errors.shapes), mean(errors.shapes), judged(errors.series) {
+        double count = 0;
+        for (std::size_t s = 0; s < errors.series; ++s) {
+            float best = std::numeric_limits<float>::infinity();
+            for (std::size_t c = 0; c < errors.shapes; ++c)
+                best = std::min(best, errors.at(s, c, half));
+            judged[s] = std::isfinite(best);
+            if (!judged[s]) continue;
+            count += 1;
+            for (std::size_t c = 0; c < errors.shapes; ++c) {
+                const float error = errors.at(s, c, half);
+                float& relative = own[s * errors.shapes + c];
+                relative = best > 0 ? error / best : (error > 0 ? kNotPossible : 1);
+                mean[c] += std::min(relative, kNotPossible);
+            }
+        }
+        for (double& value : mean)
+            value /= std::max(count, 1.0);
+    }
+
+    // The shape of a series when its own errors count beside `pooling` times the mean over all series. One that was not observed in
+    // the validation span takes what is best for the others.
+    std::int32_t choose(std::size_t one, double pooling) const {
         double best = std::numeric_limits<double>::infinity();
         std::int32_t choice = -1;
-        const bool unjudged = std::ranges::none_of(own, [](float error) { return std::isfinite(error); });
-        for (std::size_t c = 0; c < shapes; ++c) {
-            // A series that was not observed in the validation span takes what is best for the others.
-            if (!unjudged && !std::isfinite(own[c])) continue;
-            const double mean = judged > 0 ? pooled[c] / judged : 0;
-            const double score = shared || unjudged ? mean : own[c] + pooling * mean;
+        for (std::size_t c = 0; c < mean.size(); ++c) {
+            const double score = judged[one] ? own[one * mean.size() + c] + pooling * mean[c] : mean[c];
             if (score < best) {
                 best = score;
                 choice = static_cast<std::int32_t>(c);
             }
         }
-        chosen.push_back(choice);
+        return choice;
     }
-    return chosen;
+};
+
+// How much a series shall listen to the others: the weight whose choices from one half of the validation span forecast
+// the other half best.
+double choose_pooling(const ShapeErrors& errors) {
+    constexpr std::array<double, 6> kTried = {0, 0.3, 1, 3, 10, 100};
+    const std::array<RelativeErrors, 2> halves = {RelativeErrors(errors, 0), RelativeErrors(errors, 1)};
+    double least = std::numeric_limits<double>::infinity();
+    double best = kTried.back();
+    for (const double pooling : kTried) {
+        double sum = 0;
+        for (const int half : {0, 1}) {
+            const RelativeErrors& chooser = halves[static_cast<std::size_t>(half)];
+            const RelativeErrors& judge = halves[static_cast<std::size_t>(1 - half)];
+            for (std::size_t s = 0; s < errors.series; ++s) {
+                if (!chooser.judged[s] || !judge.judged[s]) continue;
+                const std::int32_t shape = chooser.choose(s, pooling);
+                sum += judge.own[s * errors.shapes + static_cast<std::size_t>(shape)];
+            }
+        }
+        if (sum < least) {
+            least = sum;
+            best = pooling;
+        }
+    }
+    return best;
 }
 
 class Autoregression final : public ClosedForm {
@@ -408,15 +470,14 @@ class Autoregression final : public ClosedForm {
         return "A ridge regression of every series on its own past, shape chosen on the validation span";
     }
     std::span<const OptionDeclaration> options() const override {
-        static const std::array<OptionDeclaration, 4> declarations = {{
+        static const std::array<OptionDeclaration, 3> declarations = {{
             {"lags", OptionType::kIntegerArray, "[]", 1, 4096, {},
              "Steps back that a value is regressed on; empty: several sets from the season, tried on the validation span"},
             {"long_season", OptionType::kInteger, "0", 0, 100000, {},
              "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: none"},
-            {"choice", OptionType::kChoice, "\"per_series\"", {}, {}, {"per_series", "shared"},
-             "Whether every series chooses the shape of its equation, or all have the one that is best on average"},
-            {"pooling", OptionType::kReal, "0.1", 0, 1000, {},
-             "Weight of the mean over all series, beside a series' own errors, when it chooses its shape"},
+            {"pooling", OptionType::kReal, "-1", -1, 1000, {},
+             "Weight of the mean over all series, beside a series' own errors, when it chooses the shape of its equation; -1: what the "
+             "validation span says"},
         }};
         return declarations;
     }
@@ -427,28 +488,30 @@ class Autoregression final : public ClosedForm {
                                                   plan.fit_steps, options.integers("lags"));
         std::vector<std::int32_t> all(shapes.size());
         std::iota(all.begin(), all.end(), 0);
-        std::vector<float> errors(static_cast<std::size_t>(panel.series) * shapes.size(),
-                                  std::numeric_limits<float>::infinity());
+        ShapeErrors errors(static_cast<std::size_t>(panel.series), shapes.size());
         SeriesSolver solver(shapes);
         for (std::int64_t series = 0; series < panel.series; ++series) {
             throw_if_stopped(settings.stop);
-            float* own = errors.data() + static_cast<std::size_t>(series) * shapes.size();
             const std::int64_t observed =
                 observed_span(panel.of(series).first(static_cast<std::size_t>(plan.fit_steps))).length();
             if (observed == 0) continue;
-            for (std::size_t c = 0; c < shapes.size(); ++c)
-                if (shapes[c].persistence && shapes[c].lags.back() <= observed)
-                    own[c] = static_cast<float>(
-                        validation_error(panel, series, plan, shapes[c], {0, {1.0}}, SeriesBaseline()));
-            solver.solve_all(panel, series, plan.fit_steps, all,
-                             [&](std::int32_t shape, const Equation& equation, const SeriesBaseline& baseline) {
-                                 own[shape] = static_cast<float>(
-                                     validation_error(panel, series, plan, shapes[static_cast<std::size_t>(shape)],
-                                                      equation, baseline));
-                             });
+            const auto judge = [&](std::int32_t shape, const Equation& equation, const SeriesBaseline& baseline) {
+                std::ranges::copy(validation_errors(panel, series, plan, shapes[static_cast<std::size_t>(shape)],
+                                                    equation, baseline),
+                                  errors.of(static_cast<std::size_t>(series), static_cast<std::size_t>(shape)).begin());
+            };
+            for (const std::int32_t c : all)
+                if (const LagShape& shape = shapes[static_cast<std::size_t>(c)];
+                    shape.persistence && shape.lags.back() <= observed)
+                    judge(c, {0, {1.0}}, SeriesBaseline());
+            solver.solve_all(panel, series, plan.fit_steps, all, judge);
         }
-        const std::vector<std::int32_t> chosen = choose_shapes(
-            std::move(errors), shapes.size(), options.real("pooling"), options.choice("choice") == "shared");
+        const double given = options.real("pooling");
+        const double pooling = given < 0 ? choose_pooling(errors) : given;
+        const RelativeErrors relative(errors, 2);
+        std::vector<std::int32_t> chosen;
+        for (std::size_t series = 0; series < errors.series; ++series)
+            chosen.push_back(relative.choose(series, pooling));
         return equations_for(panel, plan.fit_steps, std::move(shapes), chosen, settings.stop);
     }
 

@@ -368,9 +368,11 @@ class LinearMap final : public ClosedForm {
         return "One linear map for all series from their last values to the next, solved exactly";
     }
     std::span<const OptionDeclaration> options() const override {
-        static const std::array<OptionDeclaration, 3> declarations = {{
+        static const std::array<OptionDeclaration, 4> declarations = {{
             {"look_back", OptionType::kIntegerArray, "[]", 2, 4096, {},
              "Steps that the map looks back, the best on the validation span; empty: several numbers of seasons"},
+            {"lambda", OptionType::kReal, "0", 0, 1e6, {},
+             "Strength of the ridge in units of the mean variance of the inputs; 0: the best on the validation span"},
             {"anchor", OptionType::kChoice, "\"auto\"", {}, {}, {"auto", "none", "season"},
              "Whether the usual value at each phase of the season is taken out first; auto: as the validation span says"},
             {"long_season", OptionType::kInteger, "0", 0, 100000, {},
@@ -388,6 +390,8 @@ class LinearMap final : public ClosedForm {
         if (tried.empty()) return map_for(panel, plan.fit_steps, best, settings.stop);
 
         const std::int64_t window = tried.back() + best.horizon;
+        const double given = options.real("lambda");
+        const std::span<const double> ridges = given > 0 ? std::span(&given, 1) : std::span<const double>(kRidges);
         double least = std::numeric_limits<double>::infinity();
         MapShape shape = best;
         for (const Cycle& cycle : cycles(panel, plan, settings, options)) {
@@ -405,7 +409,7 @@ class LinearMap final : public ClosedForm {
                 const WindowMoments fit_moments = moments_for(learned, shape);
                 const WindowMoments judged_moments = moments_for(judged, shape);
                 RidgeSolver solver(static_cast<std::size_t>(look_back - 1));
-                for (const double lambda : kRidges) {
+                for (const double lambda : ridges) {
                     throw_if_stopped(settings.stop);
                     shape.lambda = lambda;
                     const std::optional<Coefficients> map = solve(fit_moments, shape, solver);
