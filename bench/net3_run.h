@@ -30,10 +30,11 @@ struct TrainedNet3 {
     double validation_loss = 0;
 };
 
-inline TrainedNet3 train_net3(CpuDevice& device, const Net3Network& network, const WindowSamples& samples,
+inline TrainedNet3 train_net3(int threads, const Net3Network& network, const WindowSamples& samples,
                               const WindowTrainingSettings& settings) {
     using Clock = std::chrono::steady_clock;
     WindowTraining training(network, samples, settings, nullptr, nullptr);
+    CpuDevice device(threads);
     TensorPool pool(device, std::uint64_t{3} << 30);
     Arbiter arbiter(device);
     JobMemory memory(pool, "", 0, {minimum_bytes, plan_job});

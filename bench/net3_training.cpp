@@ -82,8 +82,8 @@ int main(int argc, char** argv) {
         settings.epochs = integer("epochs");
         settings.batch_size = integer("batch");
         settings.learning_rate = 0.01;
-        CpuDevice device(static_cast<int>(integer("threads")));
-        const bench::TrainedNet3 trained = bench::train_net3(device, network, samples, settings);
+        const bench::TrainedNet3 trained =
+            bench::train_net3(static_cast<int>(integer("threads")), network, samples, settings);
         std::printf("windows_per_second %.0f\n", static_cast<double>(trained.windows) / trained.steady_seconds);
     } catch (const Error& error) {
         std::fprintf(stderr, "%s\n%s\n", error.what(), error.detail().c_str());
