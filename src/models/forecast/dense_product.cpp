@@ -1,0 +1,78 @@
+// See dense_product.h. Tiles of 4 rows by 8 columns are held in registers while the depth is run through.
+#include "models/forecast/dense_product.h"
+
+#include <cstring>
+
+#include "models/forecast/vector_clones.h"
+
+namespace tensile {
+
+namespace {
+
+constexpr std::size_t kTileRows = 4;
+constexpr std::size_t kTileColumns = 8;
+
+// GCC's portable vectors: one register or several, as the instruction set has it.
+typedef double Lanes __attribute__((vector_size(kTileColumns * sizeof(double))));
+
+}  // namespace
+
+TENSILE_VECTOR_CLONES
+void add_product(Block target, ConstBlock left, ConstBlock right, std::size_t rows, std::size_t columns,
+                 std::size_t depth) {
+    const std::size_t whole_columns = columns - columns % kTileColumns;
+    const std::size_t whole_rows = rows - rows % kTileRows;
+    for (std::size_t j = 0; j < whole_columns; j += kTileColumns) {
+        for (std::size_t i = 0; i < whole_rows; i += kTileRows) {
+            const double* row_0 = left.data + i * left.stride;
+            const double* row_1 = row_0 + left.stride;
+            const double* row_2 = row_1 + left.stride;
+            const double* row_3 = row_2 + left.stride;
+            Lanes sum_0 = {};
+            Lanes sum_1 = {};
+            Lanes sum_2 = {};
+            Lanes sum_3 = {};
+            for (std::size_t k = 0; k < depth; ++k) {
+                Lanes lanes;
+                std::memcpy(&lanes, right.data + k * right.stride + j, sizeof lanes);
+                sum_0 += row_0[k] * lanes;
+                sum_1 += row_1[k] * lanes;
+                sum_2 += row_2[k] * lanes;
+                sum_3 += row_3[k] * lanes;
+            }
+            double* to = target.data + i * target.stride + j;
+            for (const Lanes& sum : {sum_0, sum_1, sum_2, sum_3}) {
+                Lanes held;
+                std::memcpy(&held, to, sizeof held);
+                held += sum;
+                std::memcpy(to, &held, sizeof held);
+                to += target.stride;
+            }
+        }
+        for (std::size_t i = whole_rows; i < rows; ++i) {
+            Lanes sum = {};
+            for (std::size_t k = 0; k < depth; ++k) {
+                Lanes lanes;
+                std::memcpy(&lanes, right.data + k * right.stride + j, sizeof lanes);
+                sum += left.data[i * left.stride + k] * lanes;
+            }
+            for (std::size_t lane = 0; lane < kTileColumns; ++lane)
+                target.data[i * target.stride + j + lane] += sum[lane];
+        }
+    }
+    for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t j = whole_columns; j < columns; ++j) {
+            double sum = 0;
+            for (std::size_t k = 0; k < depth; ++k)
+                sum += left.data[i * left.stride + k] * right.data[k * right.stride + j];
+            target.data[i * target.stride + j] += sum;
+        }
+}
+
+TENSILE_VECTOR_CLONES
+void add_multiple(double* target, const double* source, double factor, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+        target[i] += factor * source[i];
+}
+
+}  // namespace tensile

@@ -1,0 +1,12 @@
+// The closed forms that can be asked for by name, as forecasting methods.
+#pragma once
+
+#include "models/series/series_method.h"
+
+namespace tensile {
+
+const SeriesMethod& linear_method();          // linear_map.h
+const SeriesMethod& autoregression_method();  // autoregression.h
+const SeriesMethod& seasonal_naive_method();  // naive_forecast.h
+
+}  // namespace tensile
