@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,8 @@ namespace tensile {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kRefit = "refit";
 
 // Origins from which hyper-parameters are judged.
 constexpr std::int64_t kChoosingOrigins = 16;
@@ -121,15 +124,15 @@ class ClosedFormFit final : public SeriesFit {
   public:
     ClosedFormFit(const ClosedForm& form, const SeriesTable& table, const SeriesSettings& settings,
                   const Options& options)
-        : form_(form), axis_(table.axis), steps_(table.steps) {
+        : form_(form), axis_(table.axis) {
         const SeriesPanel panel = panel_of(table, table.axis);
         const ValidationPlan plan = validation_plan(table.steps, settings, kChoosingOrigins);
-        const std::unique_ptr<ClosedFormModel> judged = form.fit(panel, plan, settings, options);
+        std::unique_ptr<ClosedFormModel> judged = form.fit(panel, plan, settings, options);
         ClosedFormValidation validation = validate(*judged, panel, plan, settings);
         intervals_ = std::move(validation.intervals);
         for (const auto& [name, value] : validation.metrics)
             metrics_.push_back({std::string(form.name()), std::string(name), value});
-        model_ = judged->refit(panel, table.steps, settings.stop);
+        model_ = options.boolean(kRefit) ? judged->refit(panel, table.steps, settings.stop) : std::move(judged);
         if (model_->fallbacks() > 0)
             log_.push_back({1, std::string(form.name()), "fallback_series", static_cast<double>(model_->fallbacks())});
     }
@@ -164,7 +167,6 @@ class ClosedFormFit final : public SeriesFit {
   private:
     const ClosedForm& form_;
     TimeAxis axis_;
-    std::int64_t steps_;
     std::unique_ptr<ClosedFormModel> model_;
     ConformalIntervals intervals_;
     std::vector<TaskMetric> metrics_;
@@ -174,11 +176,15 @@ class ClosedFormFit final : public SeriesFit {
 
 class ClosedFormMethod final : public SeriesMethod {
   public:
-    explicit ClosedFormMethod(const ClosedForm& form) : form_(form) {}
+    explicit ClosedFormMethod(const ClosedForm& form)
+        : form_(form), options_(form.options().begin(), form.options().end()) {
+        options_.push_back({kRefit, OptionType::kBoolean, "true", {}, {}, {},
+                            "Whether the coefficients are solved for again with the validation span, once it has served"});
+    }
 
     std::string_view name() const override { return form_.name(); }
     std::string_view help() const override { return form_.help(); }
-    std::span<const OptionDeclaration> options() const override { return form_.options(); }
+    std::span<const OptionDeclaration> options() const override { return options_; }
     // A closed form has nothing to go on from: with `previous` it is solved for the table as it is now.
     std::unique_ptr<SeriesFit> fit(const SeriesTable& table, const SeriesSettings& settings, const Options& options,
                                    const Previous*) const override {
@@ -195,6 +201,7 @@ class ClosedFormMethod final : public SeriesMethod {
 
   private:
     const ClosedForm& form_;
+    std::vector<OptionDeclaration> options_;
 };
 
 }  // namespace

@@ -24,29 +24,19 @@ void add_product(Block target, ConstBlock left, ConstBlock right, std::size_t ro
     const std::size_t whole_rows = rows - rows % kTileRows;
     for (std::size_t j = 0; j < whole_columns; j += kTileColumns) {
         for (std::size_t i = 0; i < whole_rows; i += kTileRows) {
-            const double* row_0 = left.data + i * left.stride;
-            const double* row_1 = row_0 + left.stride;
-            const double* row_2 = row_1 + left.stride;
-            const double* row_3 = row_2 + left.stride;
-            Lanes sum_0 = {};
-            Lanes sum_1 = {};
-            Lanes sum_2 = {};
-            Lanes sum_3 = {};
+            Lanes sums[kTileRows] = {};
             for (std::size_t k = 0; k < depth; ++k) {
                 Lanes lanes;
                 std::memcpy(&lanes, right.data + k * right.stride + j, sizeof lanes);
-                sum_0 += row_0[k] * lanes;
-                sum_1 += row_1[k] * lanes;
-                sum_2 += row_2[k] * lanes;
-                sum_3 += row_3[k] * lanes;
+                for (std::size_t r = 0; r < kTileRows; ++r)
+                    sums[r] += left.data[(i + r) * left.stride + k] * lanes;
             }
-            double* to = target.data + i * target.stride + j;
-            for (const Lanes& sum : {sum_0, sum_1, sum_2, sum_3}) {
+            for (std::size_t r = 0; r < kTileRows; ++r) {
+                double* to = target.data + (i + r) * target.stride + j;
                 Lanes held;
                 std::memcpy(&held, to, sizeof held);
-                held += sum;
+                held += sums[r];
                 std::memcpy(to, &held, sizeof held);
-                to += target.stride;
             }
         }
         for (std::size_t i = whole_rows; i < rows; ++i) {

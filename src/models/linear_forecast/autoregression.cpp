@@ -155,11 +155,10 @@ class AutoregressionModel final : public ClosedFormModel {
         equation.intercept = intercepts[one];
         const auto first = coefficients.begin() + coefficients_at[one];
         equation.coefficients.assign(first, first + static_cast<std::ptrdiff_t>(shape.lags.size()));
-        const SeriesBaseline baseline(
-            std::span(profiles).subspan(static_cast<std::size_t>(profiles_at[one]),
-                                        static_cast<std::size_t>(shape.cycle.period)),
-            std::span(effects).subspan(one * static_cast<std::size_t>(2 * covariates),
-                                       static_cast<std::size_t>(2 * covariates)));
+        const auto width = static_cast<std::size_t>(2 * covariates);
+        const SeriesBaseline baseline{std::span(profiles).subspan(static_cast<std::size_t>(profiles_at[one]),
+                                                                  static_cast<std::size_t>(shape.cycle.period)),
+                                      std::span(effects).subspan(one * width, width)};
 
         const std::int64_t begin = std::max<std::int64_t>(
             0, std::min(origins.front(), observed.last) - reach_of(shape.lags));

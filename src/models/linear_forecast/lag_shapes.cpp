@@ -12,7 +12,6 @@ namespace tensile {
 
 namespace {
 
-constexpr std::int64_t kMicrosecondsPerDay = 86'400'000'000;
 constexpr std::int64_t kDaysPerWeek = 7;
 constexpr std::array<double, 3> kRidges = {1e-5, 1e-3, 1e-1};
 // Cycles that a series must have shown before a profile is worth trying.

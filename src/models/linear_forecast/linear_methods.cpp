@@ -2,7 +2,6 @@
 #include "models/linear_forecast/linear_methods.h"
 
 #include "models/forecast/closed_form_method.h"
-#include "models/forecast/naive_forecast.h"
 #include "models/linear_forecast/autoregression.h"
 #include "models/linear_forecast/linear_map.h"
 
@@ -15,11 +14,6 @@ const SeriesMethod& linear_method() {
 
 const SeriesMethod& autoregression_method() {
     static const std::unique_ptr<SeriesMethod> method = closed_form_method(autoregression());
-    return *method;
-}
-
-const SeriesMethod& seasonal_naive_method() {
-    static const std::unique_ptr<SeriesMethod> method = closed_form_method(seasonal_naive());
     return *method;
 }
 

@@ -7,6 +7,5 @@ namespace tensile {
 
 const SeriesMethod& linear_method();          // linear_map.h
 const SeriesMethod& autoregression_method();  // autoregression.h
-const SeriesMethod& seasonal_naive_method();  // naive_forecast.h
 
 }  // namespace tensile
