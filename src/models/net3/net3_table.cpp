@@ -110,8 +110,8 @@ Net3Scaling Net3Scaling::fit(const SeriesTable& table, std::int64_t training_ste
     return scaling;
 }
 
-Net3Table::Net3Table(const SeriesTable& table, const Net3Scaling& scaling)
-    : steps(table.steps),
+Net3Table::Net3Table(const SeriesTable& table, const Net3Scaling& scaling, std::int64_t first)
+    : steps(table.steps - first),
       series(table.series()),
       covariate_count(static_cast<std::int64_t>(table.covariates.size())),
       values(at(steps * series)),
@@ -119,7 +119,7 @@ Net3Table::Net3Table(const SeriesTable& table, const Net3Scaling& scaling)
       covariates(at(steps * series * covariate_count)) {
     for (std::int64_t step = 0; step < steps; ++step) {
         for (std::int64_t one = 0; one < series; ++one) {
-            const float value = table.at(step)[one];
+            const float value = table.at(first + step)[one];
             const std::size_t place = at(step * series + one);
             if (std::isnan(value)) {
                 has_gaps = true;
@@ -130,7 +130,7 @@ Net3Table::Net3Table(const SeriesTable& table, const Net3Scaling& scaling)
         }
     }
     for (std::int64_t i = 0; i < covariate_count; ++i) {
-        const std::vector<float>& from = table.covariates[at(i)].values;
+        const float* from = table.covariates[at(i)].values.data() + first * series;
         for (std::size_t place = 0; place < values.size(); ++place)
             if (!std::isnan(from[place]))
                 covariates[place * at(covariate_count) + at(i)] =

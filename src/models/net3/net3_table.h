@@ -35,7 +35,8 @@ struct Net3Table {
     bool has_gaps = false;
 
     Net3Table() = default;
-    Net3Table(const SeriesTable& table, const Net3Scaling& scaling);
+    // From step `first` on.
+    Net3Table(const SeriesTable& table, const Net3Scaling& scaling, std::int64_t first = 0);
 
     std::int64_t present_in(std::int64_t step) const;
     std::uint64_t bytes() const;
