@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <iterator>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
