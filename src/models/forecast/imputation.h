@@ -27,7 +27,7 @@ struct ImputationSettings {
     std::uint64_t seed = 0;   // the same seed and table give the same estimates
     // Multiplications that each of at most eight estimates may take in each of the two rounds; see
     // GapCandidateSettings.
-    double most_work = 6e9;
+    double most_work = 3e9;
 };
 
 // Estimates for the missing cells between the first and last observed point of each series, in ascending order of

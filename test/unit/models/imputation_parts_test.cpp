@@ -139,6 +139,13 @@ TEST(TensorCompletion, FillsATensorOfLowRank) {
     EXPECT_LT(error, 1e-4 * size);
 }
 
+TEST(LowRankModels, StopWhenAsked) {
+    const std::atomic<bool> stop = true;
+    std::vector<float> cells(24, 1.0F);
+    EXPECT_THROW(complete_tensor(cells, {2, 3, 4}, {}, &stop), Error);
+    EXPECT_THROW(estimate_by_factors(cells, 6, 4, {.rank = 1}, &stop), Error);
+}
+
 TEST(TensorCompletion, FillsNothingWithZeros) {
     std::vector<float> tensor(24, kMissing);
     complete_tensor(tensor, {2, 3, 4}, {}, nullptr);
