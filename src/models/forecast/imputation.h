@@ -12,6 +12,8 @@
 // to the range of the series' observed values, widened by half of it. A constant series is filled with its constant, of
 // which the interval has no width. Too few observed cells to judge by (some tens) leave linear interpolation, with
 // intervals that are only a guess.
+//
+// Only values are looked at: what series have in common is learned from them, not from modes, graphs or covariates.
 #pragma once
 
 #include <atomic>
