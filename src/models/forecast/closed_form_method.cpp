@@ -46,14 +46,13 @@ double spread_of(std::span<const float> values) {
 ClosedFormValidation validate(const ClosedFormModel& model, const SeriesPanel& panel, const ValidationPlan& plan,
                               const SeriesSettings& settings) {
     const std::int64_t wanted = (kWantedResiduals + panel.series - 1) / std::max<std::int64_t>(panel.series, 1);
-    const std::vector<std::int64_t> origins =
-        rolling_origins(plan.fit_steps, plan.steps, plan.horizon,
-                        std::clamp(wanted, kChoosingOrigins, kMostCalibrationOrigins));
+    const std::vector<std::int64_t> origins = rolling_origins(
+        plan.fit_steps, plan.steps, plan.horizon, std::clamp(wanted, kChoosingOrigins, kMostCalibrationOrigins));
     const auto horizon = static_cast<std::size_t>(plan.horizon);
     std::vector<float> residuals(origins.size() * horizon);
     ConformalIntervals::Calibration calibration(panel.series, plan.horizon);
     ForecastScore overall;
-    const std::unique_ptr<PanelState> state = model.prepare(panel, settings.stop);
+    const std::unique_ptr<PanelState> state = model.prepare(panel, origins, plan.horizon, settings.stop);
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
     for (std::int64_t series = 0; series < panel.series; ++series) {
         throw_if_stopped(settings.stop);
@@ -66,7 +65,7 @@ ClosedFormValidation validate(const ClosedFormModel& model, const SeriesPanel& p
                 const float truth = values[static_cast<std::size_t>(origins[o]) + h];
                 float& residual = residuals[o * horizon + h];
                 score.add(truth, residual, kNone, kNone);
-                residual = truth - residual;
+                residual = static_cast<float>((truth - residual) * model.optimism());
             }
         overall.add(score);
         calibration.add(series, residuals, spread_of(learned));
@@ -84,7 +83,7 @@ class ClosedFormForecaster final : public SeriesForecaster {
     Forecast forecast(const SeriesTable& history, std::span<const Covariate> future, std::int64_t horizon, double level,
                       ForwardRunner&, const std::atomic<bool>* stop) const override {
         const SeriesPanel panel = panel_of(history, axis_, future, horizon);
-        const std::unique_ptr<PanelState> state = model_->prepare(panel, stop);
+        const std::unique_ptr<PanelState> state = model_->prepare(panel, std::span(&panel.steps, 1), horizon, stop);
         const std::vector<double> widths = intervals_.relative_widths(horizon, level);
         Forecast forecast;
         forecast.horizon = horizon;
@@ -132,6 +131,8 @@ class ClosedFormFit final : public SeriesFit {
         intervals_ = std::move(validation.intervals);
         for (const auto& [name, value] : validation.metrics)
             metrics_.push_back({std::string(form.name()), std::string(name), value});
+        for (TaskMetric& candidate : judged->candidates())
+            metrics_.push_back(std::move(candidate));
         model_ = options.boolean(kRefit) ? judged->refit(panel, table.steps, settings.stop) : std::move(judged);
         if (model_->fallbacks() > 0)
             log_.push_back({1, std::string(form.name()), "fallback_series", static_cast<double>(model_->fallbacks())});
@@ -178,8 +179,14 @@ class ClosedFormMethod final : public SeriesMethod {
   public:
     explicit ClosedFormMethod(const ClosedForm& form)
         : form_(form), options_(form.options().begin(), form.options().end()) {
-        options_.push_back({kRefit, OptionType::kBoolean, "true", {}, {}, {},
-                            "Whether the coefficients are solved for again with the validation span, once it has served"});
+        options_.push_back(
+            {kRefit,
+             OptionType::kBoolean,
+             "true",
+             {},
+             {},
+             {},
+             "Whether the coefficients are solved for again with the validation span, once it has served"});
     }
 
     std::string_view name() const override { return form_.name(); }

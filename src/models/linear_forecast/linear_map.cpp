@@ -27,20 +27,34 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kMostLookBack = 1024;
 constexpr std::int64_t kMostHorizon = 1024;  // of one application of the map
 constexpr std::int64_t kBridgedGap = 6;
-constexpr std::array<double, 6> kRidges = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1};
+constexpr std::size_t kMostParts = 4;
+constexpr double kWorthAPart = 0.999;  // what a further part must bring the error down to, at least
+constexpr std::array<double, 6> kRidges = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
 
-// What the map is; its coefficients are found by solve().
+// One ridge solution.
+struct MapPart {
+    std::int64_t look_back = 1;
+    bool intercept = true;  // b; without it no drift is learned
+    double lambda = 0;
+};
+
+// What the map is: the mean of some ridge solutions, which is a linear map again, as long as the longest of them.
 struct MapShape {
     Cycle cycle;
-    std::int64_t look_back = 1;
     std::int64_t horizon = 1;
-    double lambda = 0;
+    std::vector<MapPart> parts;  // none: the last value is repeated
+    std::int64_t look_back() const {
+        std::int64_t longest = 1;
+        for (const MapPart& part : parts)
+            longest = std::max(longest, part.look_back);
+        return longest;
+    }
 };
 
 // Every series less its baseline, centred and in units of its deviation.
 struct ScaledSeries {
     std::vector<SeriesBaseline> baselines;
-    std::vector<float> scales;  // standard deviations; 0: constant, not learned from
+    std::vector<float> scales;                // standard deviations; 0: constant, not learned from
     std::vector<std::vector<double>> values;  // of the steps asked for, gaps NaN
 };
 
@@ -52,21 +66,24 @@ ScaledSeries scaled_series(const SeriesPanel& panel, std::int64_t fit_steps, std
         scaled.baselines.push_back(SeriesBaseline::fit(panel, s, fit_steps, cycle));
         std::vector<double> values = scaled.baselines.back().deviations(panel, s, 0, steps);
         double count = 0;
+        double raw_mean = 0;
         double mean = 0;
         for (std::int64_t t = 0; t < fit_steps; ++t)
             if (const double value = values[static_cast<std::size_t>(t)]; !std::isnan(value)) {
-                mean += value;
                 count += 1;
+                mean += (value - mean) / count;
+                raw_mean += (panel.of(s)[static_cast<std::size_t>(t)] - raw_mean) / count;
             }
-        if (count > 0) mean /= count;
+        // The unit does not depend on the cycle, so that errors under several cycles can be compared.
         double squares = 0;
         for (std::int64_t t = 0; t < fit_steps; ++t)
-            if (const double value = values[static_cast<std::size_t>(t)]; !std::isnan(value))
-                squares += (value - mean) * (value - mean);
+            if (const double value = panel.of(s)[static_cast<std::size_t>(t)]; !std::isnan(value))
+                squares += (value - raw_mean) * (value - raw_mean);
         const auto scale = static_cast<float>(count > 0 ? std::sqrt(squares / count) : 0);
-        scaled.scales.push_back(std::isfinite(scale) && scale > 1e-6 * std::abs(mean) ? scale : 0);
+        scaled.scales.push_back(std::isfinite(scale) && scale > 1e-6 * std::abs(raw_mean) ? scale : 0);
         for (double& value : values)
-            value = scaled.scales.back() > 0 ? (value - mean) / scaled.scales.back() : std::numeric_limits<double>::quiet_NaN();
+            value = scaled.scales.back() > 0 ? (value - mean) / scaled.scales.back()
+                                             : std::numeric_limits<double>::quiet_NaN();
         scaled.values.push_back(std::move(values));
     }
     return scaled;
@@ -107,12 +124,11 @@ LagGram gram_of(const ScaledSeries& scaled, std::int64_t begin, std::int64_t end
     return gram;
 }
 
-// The moments that a map of `shape` needs, of windows that end as those of `gram` do.
-WindowMoments moments_for(const LagGram& gram, const MapShape& shape) {
-    const std::int64_t begin = gram.window() - shape.horizon - shape.look_back;
-    const std::int64_t anchor = gram.window() - shape.horizon - 1;
+// The moments that a map of this look-back needs, of windows that end as those of `gram` do: inputs, then outputs.
+WindowMoments moments_for(const LagGram& gram, std::int64_t look_back, std::int64_t horizon) {
+    const std::int64_t anchor = gram.window() - horizon - 1;
     std::vector<std::int64_t> positions;
-    for (std::int64_t position = begin; position < gram.window(); ++position)
+    for (std::int64_t position = anchor + 1 - look_back; position < gram.window(); ++position)
         if (position != anchor) positions.push_back(position);
     return moments_of(gram, positions, anchor);
 }
@@ -122,10 +138,10 @@ struct Coefficients {
     std::vector<double> bias;     // [horizon]
 };
 
-// Inputs before outputs, as moments_for() has them.
-std::optional<Coefficients> solve(const WindowMoments& moments, const MapShape& shape, RidgeSolver& solver) {
-    const auto inputs = static_cast<std::size_t>(shape.look_back - 1);
-    const auto outputs = static_cast<std::size_t>(shape.horizon);
+// `moments` are those of moments_for(), about zero when the part has no intercept.
+std::optional<Coefficients> solve(const WindowMoments& moments, const MapPart& part, RidgeSolver& solver) {
+    const auto inputs = static_cast<std::size_t>(part.look_back - 1);
+    const auto outputs = static_cast<std::size_t>(moments.size) - inputs;
     const std::size_t size = inputs + outputs;
     std::vector<double> left(inputs * inputs);
     Coefficients solution;
@@ -134,25 +150,40 @@ std::optional<Coefficients> solve(const WindowMoments& moments, const MapShape& 
         std::copy_n(moments.covariances.data() + i * size, inputs, left.data() + i * inputs);
         std::copy_n(moments.covariances.data() + i * size + inputs, outputs, solution.weights.data() + i * outputs);
     }
-    if (!solver.factorize(left, shape.lambda)) return std::nullopt;
+    if (!solver.factorize(left, part.lambda)) return std::nullopt;
     solver.solve(solution.weights, outputs);
-    // Weights are stored as floats, so they are floats from the start: a loaded model forecasts the same bits.
-    for (double& weight : solution.weights)
-        weight = static_cast<float>(weight);
     for (std::size_t h = 0; h < outputs; ++h) {
         double bias = moments.means[inputs + h];
         for (std::size_t i = 0; i < inputs; ++i)
             bias -= solution.weights[i * outputs + h] * moments.means[i];
-        solution.bias.push_back(static_cast<float>(bias));
+        solution.bias.push_back(bias);
     }
     return solution;
 }
 
+// The mean of maps [look_back - 1, horizon] of several look-backs, as one of the longest. Stored as floats, so they are
+// floats from the start: a loaded model forecasts the same bits.
+Coefficients mean_of(std::span<const Coefficients* const> maps, std::int64_t look_back) {
+    const std::size_t outputs = maps.front()->bias.size();
+    Coefficients mean{std::vector<double>(static_cast<std::size_t>(look_back - 1) * outputs),
+                      std::vector<double>(outputs)};
+    const double share = 1.0 / static_cast<double>(maps.size());
+    for (const Coefficients* map : maps) {
+        add_multiple(mean.weights.data() + (mean.weights.size() - map->weights.size()), map->weights.data(), share,
+                     map->weights.size());
+        add_multiple(mean.bias.data(), map->bias.data(), share, outputs);
+    }
+    for (std::vector<double>* values : {&mean.weights, &mean.bias})
+        for (double& value : *values)
+            value = static_cast<float>(value);
+    return mean;
+}
+
 // Mean squared error over all windows behind `moments` and all steps:
 // for each output, mean (y - b - w x)^2 = (my - b - w mx)^2 + (Cyy - 2 w Cxy + w Cxx w) / n.
-double squared_error(const WindowMoments& moments, const MapShape& shape, const Coefficients& map) {
-    const auto inputs = static_cast<std::size_t>(shape.look_back - 1);
-    const auto outputs = static_cast<std::size_t>(shape.horizon);
+double squared_error(const WindowMoments& moments, const Coefficients& map) {
+    const std::size_t outputs = map.bias.size();
+    const std::size_t inputs = map.weights.size() / outputs;
     const std::size_t size = inputs + outputs;
     std::vector<double> product(inputs * outputs);
     add_product({product.data(), outputs}, {moments.covariances.data(), size}, {map.weights.data(), outputs}, inputs,
@@ -174,7 +205,8 @@ double squared_error(const WindowMoments& moments, const MapShape& shape, const 
 class LinearMapModel final : public ClosedFormModel {
   public:
     MapShape shape;
-    Coefficients map;  // empty weights and bias: repeats the last value
+    std::int64_t look_back = 1;
+    Coefficients map;             // empty weights and bias: repeats the last value
     std::vector<float> scales;    // [series]
     std::vector<float> profiles;  // [series, period]
     std::vector<float> effects;   // [series, 2 * covariates]
@@ -192,25 +224,27 @@ class LinearMapModel final : public ClosedFormModel {
         const SeriesBaseline baseline = baseline_of(series);
         const double scale = scales[static_cast<std::size_t>(series)];
         const std::int64_t begin =
-            std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - 2 * shape.look_back - kBridgedGap);
+            std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - 2 * look_back - kBridgedGap);
         std::vector<double> deviations = baseline.deviations(panel, series, begin, last);
         fill_gaps(deviations, scale);
 
         // Rows: each origin's past, which grows by a block of forecasts at a time.
         const auto rows = origins.size();
-        const auto inputs = static_cast<std::size_t>(shape.look_back);
+        const auto inputs = static_cast<std::size_t>(look_back);
         const auto block = static_cast<std::size_t>(shape.horizon);
         std::vector<double> past(rows * inputs);
         for (std::size_t o = 0; o < rows; ++o)
             for (std::size_t k = 0; k < inputs; ++k) {
-                const std::int64_t at = origins[o] - begin - shape.look_back + static_cast<std::int64_t>(k);
-                past[o * inputs + k] = deviations.empty() ? 0 : deviations[static_cast<std::size_t>(std::max<std::int64_t>(at, 0))];
+                const std::int64_t at = origins[o] - begin - look_back + static_cast<std::int64_t>(k);
+                past[o * inputs + k] =
+                    deviations.empty() ? 0 : deviations[static_cast<std::size_t>(std::max<std::int64_t>(at, 0))];
             }
         std::vector<ValueRange> ranges(rows);
         for (std::size_t o = 0; o < rows; ++o) {
             if (o > 0) ranges[o] = ranges[o - 1];
             const std::int64_t from = o > 0 ? origins[o - 1] : 0;
-            ranges[o].extend(values.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(origins[o] - from)));
+            ranges[o].extend(
+                values.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(origins[o] - from)));
         }
         std::vector<double> next(rows * block);
         for (std::int64_t done = 0; done < horizon; done += shape.horizon) {
@@ -236,9 +270,11 @@ class LinearMapModel final : public ClosedFormModel {
     }
 
     void save(Json& manifest, WeightWriter& weights) const override {
-        manifest["look_back"] = shape.look_back;
+        manifest["look_back"] = look_back;
         manifest["horizon"] = shape.horizon;
-        manifest["lambda"] = shape.lambda;
+        Json& parts = manifest["parts"] = Json::array();
+        for (const MapPart& part : shape.parts)
+            parts.push_back({{"look_back", part.look_back}, {"intercept", part.intercept}, {"lambda", part.lambda}});
         manifest["period"] = shape.cycle.period;
         manifest["inner"] = shape.cycle.inner;
         manifest["covariates"] = covariates;
@@ -274,7 +310,7 @@ class LinearMapModel final : public ClosedFormModel {
 
     // next [rows, horizon] from past [rows, look_back].
     void apply(std::span<const double> past, std::size_t rows, double scale, std::span<double> next) const {
-        const auto inputs = static_cast<std::size_t>(shape.look_back);
+        const auto inputs = static_cast<std::size_t>(look_back);
         const auto outputs = static_cast<std::size_t>(shape.horizon);
         std::vector<double> differences(rows * (inputs - 1));
         for (std::size_t o = 0; o < rows; ++o) {
@@ -290,7 +326,7 @@ class LinearMapModel final : public ClosedFormModel {
     }
 
     void shift(std::vector<double>& past, std::size_t rows, std::span<const double> next) const {
-        const auto inputs = static_cast<std::size_t>(shape.look_back);
+        const auto inputs = static_cast<std::size_t>(look_back);
         const auto outputs = static_cast<std::size_t>(shape.horizon);
         for (std::size_t o = 0; o < rows; ++o) {
             std::vector<double> joined(past.begin() + static_cast<std::ptrdiff_t>(o * inputs),
@@ -315,11 +351,11 @@ class LinearMapModel final : public ClosedFormModel {
             if (!std::isnan(values[t])) continue;
             const double last = values[t - 1];
             values[t] = last;
-            if (t < static_cast<std::size_t>(shape.look_back) || map.bias.empty()) continue;
+            if (t < static_cast<std::size_t>(look_back) || map.bias.empty()) continue;
             values[t] += map.bias[0] * scale;
-            for (std::int64_t k = 0; k + 1 < shape.look_back; ++k)
+            for (std::int64_t k = 0; k + 1 < look_back; ++k)
                 values[t] += map.weights[static_cast<std::size_t>(k) * outputs] *
-                             (values[t - static_cast<std::size_t>(shape.look_back - k)] - last);
+                             (values[t - static_cast<std::size_t>(look_back - k)] - last);
         }
     }
 };
@@ -331,19 +367,91 @@ std::unique_ptr<LinearMapModel> map_for(const SeriesPanel& panel, std::int64_t s
     model->covariates = static_cast<std::int64_t>(panel.covariates.size());
     const ScaledSeries scaled = scaled_series(panel, steps, steps, shape.cycle, stop);
     model->set_baselines(scaled);
-    const std::int64_t window = shape.look_back + shape.horizon;
-    if (shape.look_back < 2 || window > steps) return model;
+    model->look_back = shape.look_back();
+    const std::int64_t window = model->look_back + shape.horizon;
+    if (shape.parts.empty() || window > steps) return model;
     const bool all = bridge_all(scaled, steps, window);
     const LagGram gram = gram_of(scaled, 0, steps, window, all ? steps : kBridgedGap, stop);
     if (gram.count() < 2) return model;
-    RidgeSolver solver(static_cast<std::size_t>(shape.look_back - 1));
-    if (std::optional<Coefficients> map = solve(moments_for(gram, shape), shape, solver)) model->map = std::move(*map);
+    std::vector<Coefficients> solved;
+    for (const MapPart& part : shape.parts) {
+        throw_if_stopped(stop);
+        WindowMoments moments = moments_for(gram, part.look_back, shape.horizon);
+        if (!part.intercept) moments.about_zero();
+        RidgeSolver solver(static_cast<std::size_t>(part.look_back - 1));
+        if (std::optional<Coefficients> map = solve(moments, part, solver)) solved.push_back(std::move(*map));
+    }
+    std::vector<const Coefficients*> maps;
+    for (const Coefficients& map : solved)
+        maps.push_back(&map);
+    if (!maps.empty()) model->map = mean_of(maps, model->look_back);
     return model;
 }
 
 std::unique_ptr<ClosedFormModel> LinearMapModel::refit(const SeriesPanel& panel, std::int64_t steps,
                                                        const std::atomic<bool>* stop) const {
     return map_for(panel, steps, shape, stop);
+}
+
+struct Selection {
+    std::vector<MapPart> parts;
+    double error = std::numeric_limits<double>::infinity();
+};
+
+// For each look-back the ridge of the least error on the judged windows; of these solutions the best, and as many
+// others, one after the other, as still improve the mean (Caruana et al. 2004, Ensemble selection from libraries of
+// models).
+Selection select_parts(const LagGram& learned, const LagGram& judged, std::span<const std::int64_t> look_backs,
+                       std::span<const double> ridges, std::int64_t horizon, const std::atomic<bool>* stop) {
+    struct Solved {
+        MapPart part;
+        Coefficients map;
+        double error = std::numeric_limits<double>::infinity();
+    };
+    std::vector<Solved> solved;
+    for (const std::int64_t look_back : look_backs) {
+        if (learned.count() < look_back) continue;
+        Solved best;
+        WindowMoments learned_moments = moments_for(learned, look_back, horizon);
+        const WindowMoments judged_moments = moments_for(judged, look_back, horizon);
+        RidgeSolver solver(static_cast<std::size_t>(look_back - 1));
+        for (const bool intercept : {true, false}) {
+            if (!intercept) learned_moments.about_zero();
+            for (const double lambda : ridges) {
+                throw_if_stopped(stop);
+                const MapPart part{look_back, intercept, lambda};
+                std::optional<Coefficients> map = solve(learned_moments, part, solver);
+                if (!map) continue;
+                const double error = squared_error(judged_moments, *map);
+                if (error < best.error) best = {part, std::move(*map), error};
+            }
+        }
+        if (std::isfinite(best.error)) solved.push_back(std::move(best));
+    }
+    Selection selection;
+    if (solved.empty()) return selection;
+
+    const WindowMoments judged_moments = moments_for(judged, look_backs.back(), horizon);
+    std::vector<const Coefficients*> chosen;
+    for (bool improved = true; improved && chosen.size() < kMostParts;) {
+        improved = false;
+        const Solved* next = nullptr;
+        for (const Solved& candidate : solved) {
+            throw_if_stopped(stop);
+            chosen.push_back(&candidate.map);
+            const double error = squared_error(judged_moments, mean_of(chosen, look_backs.back()));
+            chosen.pop_back();
+            if (error < selection.error * kWorthAPart) {
+                selection.error = error;
+                next = &candidate;
+                improved = true;
+            }
+        }
+        if (next == nullptr) break;
+        chosen.push_back(&next->map);
+        selection.parts.push_back(next->part);
+    }
+    return selection;
 }
 
 // Look-backs worth trying: some seasons, as far as windows fill half of what there is to learn from.
@@ -369,14 +477,36 @@ class LinearMap final : public ClosedForm {
     }
     std::span<const OptionDeclaration> options() const override {
         static const std::array<OptionDeclaration, 4> declarations = {{
-            {"look_back", OptionType::kIntegerArray, "[]", 2, 4096, {},
+            {"look_back",
+             OptionType::kIntegerArray,
+             "[]",
+             2,
+             4096,
+             {},
              "Steps that the map looks back, the best on the validation span; empty: several numbers of seasons"},
-            {"lambda", OptionType::kReal, "0", 0, 1e6, {},
+            {"lambda",
+             OptionType::kReal,
+             "0",
+             0,
+             1e6,
+             {},
              "Strength of the ridge in units of the mean variance of the inputs; 0: the best on the validation span"},
-            {"anchor", OptionType::kChoice, "\"auto\"", {}, {}, {"auto", "none", "season"},
-             "Whether the usual value at each phase of the season is taken out first; auto: as the validation span says"},
-            {"long_season", OptionType::kInteger, "0", 0, 100000, {},
-             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: none"},
+            {"anchor",
+             OptionType::kChoice,
+             "\"auto\"",
+             {},
+             {},
+             {"auto", "none", "season"},
+             "Whether the usual value at each phase of the season is taken out first; auto: as the validation span "
+             "says"},
+            {"long_season",
+             OptionType::kInteger,
+             "0",
+             0,
+             100000,
+             {},
+             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: "
+             "none"},
         }};
         return declarations;
     }
@@ -385,52 +515,38 @@ class LinearMap final : public ClosedForm {
                                          const SeriesSettings& settings, const Options& options) const override {
         MapShape best;
         best.horizon = std::min(plan.horizon, kMostHorizon);
-        const std::vector<std::int64_t> tried =
-            look_backs(options, settings.season, plan.fit_steps, best.horizon);
+        const std::vector<std::int64_t> tried = look_backs(options, settings.season, plan.fit_steps, best.horizon);
         if (tried.empty()) return map_for(panel, plan.fit_steps, best, settings.stop);
 
-        const std::int64_t window = tried.back() + best.horizon;
         const double given = options.real("lambda");
         const std::span<const double> ridges = given > 0 ? std::span(&given, 1) : std::span<const double>(kRidges);
         double least = std::numeric_limits<double>::infinity();
-        MapShape shape = best;
         for (const Cycle& cycle : cycles(panel, plan, settings, options)) {
-            shape.cycle = cycle;
             const ScaledSeries scaled = scaled_series(panel, plan.fit_steps, plan.steps, cycle, settings.stop);
+            const std::int64_t window = tried.back() + best.horizon;
             const bool all = bridge_all(scaled, plan.fit_steps, tried.front() + best.horizon);
             const std::int64_t bridged = all ? plan.steps : kBridgedGap;
             const LagGram learned = gram_of(scaled, 0, plan.fit_steps, window, bridged, settings.stop);
             const LagGram judged =
                 gram_of(scaled, plan.fit_steps - tried.back(), plan.steps, window, bridged, settings.stop);
             if (judged.count() == 0) continue;
-            for (const std::int64_t look_back : tried) {
-                shape.look_back = look_back;
-                if (learned.count() < look_back) continue;
-                const WindowMoments fit_moments = moments_for(learned, shape);
-                const WindowMoments judged_moments = moments_for(judged, shape);
-                RidgeSolver solver(static_cast<std::size_t>(look_back - 1));
-                for (const double lambda : ridges) {
-                    throw_if_stopped(settings.stop);
-                    shape.lambda = lambda;
-                    const std::optional<Coefficients> map = solve(fit_moments, shape, solver);
-                    if (!map) continue;
-                    const double error = squared_error(judged_moments, shape, *map);
-                    if (error < least) {
-                        least = error;
-                        best = shape;
-                    }
-                }
+            const Selection selection = select_parts(learned, judged, tried, ridges, best.horizon, settings.stop);
+            if (selection.error < least) {
+                least = selection.error;
+                best.cycle = cycle;
+                best.parts = selection.parts;
             }
         }
-        if (!std::isfinite(least)) best.look_back = 1;
         return map_for(panel, plan.fit_steps, best, settings.stop);
     }
 
     std::unique_ptr<ClosedFormModel> load(const Json& manifest, WeightReader& weights) const override {
         auto model = std::make_unique<LinearMapModel>();
-        manifest.at("look_back").get_to(model->shape.look_back);
+        manifest.at("look_back").get_to(model->look_back);
         manifest.at("horizon").get_to(model->shape.horizon);
-        manifest.at("lambda").get_to(model->shape.lambda);
+        for (const Json& part : manifest.at("parts"))
+            model->shape.parts.push_back({part.at("look_back").get<std::int64_t>(), part.at("intercept").get<bool>(),
+                                          part.at("lambda").get<double>()});
         manifest.at("period").get_to(model->shape.cycle.period);
         manifest.at("inner").get_to(model->shape.cycle.inner);
         manifest.at("covariates").get_to(model->covariates);
