@@ -4,6 +4,7 @@
 
 #include "models/mlp/mlp_family.h"
 #include "models/model_family.h"
+#include "models/net3/net3_method.h"
 #include "models/seasonal_naive/seasonal_naive.h"
 #include "models/series/series_family.h"
 #include "tensor/error.h"
@@ -12,7 +13,8 @@ namespace tensile {
 
 std::span<const ModelFamily* const> all_families() {
     static const SeriesFamily seasonal_naive(seasonal_naive_method());
-    static const std::array<const ModelFamily*, 2> families = {&mlp_family(), &seasonal_naive};
+    static const SeriesFamily net3(net3_method());
+    static const std::array<const ModelFamily*, 3> families = {&mlp_family(), &seasonal_naive, &net3};
     return families;
 }
 

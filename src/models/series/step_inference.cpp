@@ -14,6 +14,7 @@ namespace tensile {
 namespace {
 
 constexpr std::int64_t kLeastFrequency = 20;  // one in so many
+constexpr std::int64_t kFewDistances = 8;
 // A common divisor of regular distances is not much shorter than the most frequent one.
 constexpr std::int64_t kFinestShare = 8;
 constexpr double kLeastShareOfMonths = 0.5;
@@ -90,11 +91,25 @@ std::int64_t StepInference::Histogram::median() const {
     return 0;
 }
 
-std::int64_t StepInference::Histogram::common_divisor() const {
+std::int64_t StepInference::Histogram::common_divisor(std::int64_t least_count) const {
     std::int64_t divisor = 0;
     for (const auto& [distance, count] : counts_)
-        if (count * kLeastFrequency >= total_) divisor = std::gcd(divisor, distance);
+        if (count >= least_count) divisor = std::gcd(divisor, distance);
     return divisor;
+}
+
+std::optional<std::int64_t> StepInference::Histogram::regular_step() const {
+    const std::int64_t least = most_frequent() / kFinestShare;
+    // Among a few distances, one that occurs once may be the one that is off.
+    const std::int64_t rare = std::max((total_ + kLeastFrequency - 1) / kLeastFrequency,
+                                       total_ >= kFewDistances ? std::int64_t{2} : std::int64_t{1});
+    const std::int64_t of_frequent = common_divisor(rare);
+    if (of_frequent > 0 && of_frequent >= least && share_of_multiples(of_frequent) >= kLeastShareOfMultiples)
+        return of_frequent;
+    // No distance is frequent where nearly all points are missing.
+    const std::int64_t of_all = common_divisor(1);
+    if (of_all > 0 && of_all >= least && counts_.size() < kMostDistances) return of_all;
+    return std::nullopt;
 }
 
 double StepInference::Histogram::share_of_multiples(std::int64_t divisor) const {
@@ -114,15 +129,10 @@ void StepInference::add(Timestamp earlier, Timestamp later) {
 
 std::optional<TimeStep> StepInference::step() const {
     if (microseconds_.total() == 0) return std::nullopt;
-    const auto regular = [](const Histogram& distances) -> std::optional<std::int64_t> {
-        const std::int64_t divisor = distances.common_divisor();
-        if (divisor > 0 && divisor >= distances.most_frequent() / kFinestShare) return divisor;
-        return std::nullopt;
-    };
     const auto share = static_cast<double>(months_.total()) / static_cast<double>(microseconds_.total());
-    if (share >= kLeastShareOfMonths) return TimeStep{regular(months_).value_or(months_.most_frequent()), 0};
+    if (share >= kLeastShareOfMonths) return TimeStep{months_.regular_step().value_or(months_.most_frequent()), 0};
 
-    if (const auto divisor = regular(microseconds_)) return TimeStep{0, *divisor};
+    if (const auto divisor = microseconds_.regular_step()) return TimeStep{0, *divisor};
     const std::int64_t frequent = microseconds_.most_frequent();
     if (const auto length = customary_length(frequent)) return TimeStep{0, *length};
     if (microseconds_.share_of_multiples(frequent) > kLeastShareOfMultiples) return TimeStep{0, frequent};
