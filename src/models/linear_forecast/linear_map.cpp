@@ -5,7 +5,9 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <optional>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -28,7 +30,6 @@ constexpr std::int64_t kMostLookBack = 1024;
 constexpr std::int64_t kMostHorizon = 1024;  // of one application of the map
 constexpr std::int64_t kBridgedGap = 6;
 constexpr std::size_t kMostParts = 4;
-constexpr double kWorthAPart = 0.999;  // what a further part must bring the error down to, at least
 constexpr std::array<double, 6> kRidges = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
 
 // One ridge solution.
@@ -393,63 +394,113 @@ std::unique_ptr<ClosedFormModel> LinearMapModel::refit(const SeriesPanel& panel,
     return map_for(panel, steps, shape, stop);
 }
 
-struct Selection {
-    std::vector<MapPart> parts;
-    double error = std::numeric_limits<double>::infinity();
+// The windows of the validation span, in two halves where it is long enough.
+struct JudgedWindows {
+    std::vector<LagGram> halves;
+
+    // Windows whose outputs lie in [begin, end); `look_back` is the longest one tried.
+    JudgedWindows(const ScaledSeries& scaled, std::int64_t begin, std::int64_t end, std::int64_t look_back,
+                  std::int64_t horizon, std::int64_t bridged, const std::atomic<bool>* stop) {
+        const std::int64_t middle = begin + (end - begin) / 2;
+        const std::int64_t window = look_back + horizon;
+        if (middle - begin >= horizon)
+            for (const auto& [from, to] : {std::pair(begin, middle), std::pair(middle, end)})
+                halves.push_back(gram_of(scaled, from - look_back, to, window, bridged, stop));
+        if (halves.empty() || halves[0].count() == 0 || halves[1].count() == 0) {
+            halves.clear();
+            halves.push_back(gram_of(scaled, begin - look_back, end, window, bridged, stop));
+        }
+    }
+    bool empty() const { return halves.front().count() == 0; }
+    std::vector<WindowMoments> moments(std::int64_t look_back, std::int64_t horizon) const {
+        std::vector<WindowMoments> all;
+        for (const LagGram& half : halves)
+            all.push_back(moments_for(half, look_back, horizon));
+        return all;
+    }
 };
 
-// For each look-back the ridge of the least error on the judged windows; of these solutions the best, and as many
-// others, one after the other, as still improve the mean (Caruana et al. 2004, Ensemble selection from libraries of
-// models).
-Selection select_parts(const LagGram& learned, const LagGram& judged, std::span<const std::int64_t> look_backs,
+// Squared errors by half.
+struct JudgedError {
+    std::vector<double> halves = {std::numeric_limits<double>::infinity()};
+
+    double total() const { return std::accumulate(halves.begin(), halves.end(), 0.0); }
+    // What makes a map less simple must be better in every half: the windows of a span overlap, so a better mean alone
+    // may be chance.
+    bool better_throughout(const JudgedError& simpler) const {
+        if (!std::isfinite(simpler.total())) return std::isfinite(total());
+        for (std::size_t half = 0; half < halves.size(); ++half)
+            if (!(halves[half] < simpler.halves[half])) return false;
+        return true;
+    }
+};
+
+JudgedError judged_error(const std::vector<WindowMoments>& moments, const Coefficients& map) {
+    JudgedError error;
+    error.halves.clear();
+    for (const WindowMoments& half : moments)
+        error.halves.push_back(squared_error(half, map));
+    return error;
+}
+
+struct Selection {
+    std::vector<MapPart> parts;
+    JudgedError error;
+};
+
+// For each look-back the ridge of the least error on the judged windows, with an intercept only where that is better
+// throughout; of these solutions the best, and as many others, one after the other, as still improve the mean (Caruana
+// et al. 2004, Ensemble selection from libraries of models).
+Selection select_parts(const LagGram& learned, const JudgedWindows& judged, std::span<const std::int64_t> look_backs,
                        std::span<const double> ridges, std::int64_t horizon, const std::atomic<bool>* stop) {
     struct Solved {
         MapPart part;
         Coefficients map;
-        double error = std::numeric_limits<double>::infinity();
+        JudgedError error;
     };
     std::vector<Solved> solved;
     for (const std::int64_t look_back : look_backs) {
         if (learned.count() < look_back) continue;
-        Solved best;
-        WindowMoments learned_moments = moments_for(learned, look_back, horizon);
-        const WindowMoments judged_moments = moments_for(judged, look_back, horizon);
+        const std::vector<WindowMoments> judged_moments = judged.moments(look_back, horizon);
         RidgeSolver solver(static_cast<std::size_t>(look_back - 1));
-        for (const bool intercept : {true, false}) {
-            if (!intercept) learned_moments.about_zero();
+        Solved best;
+        for (const bool intercept : {false, true}) {
+            WindowMoments moments = moments_for(learned, look_back, horizon);
+            if (!intercept) moments.about_zero();
+            Solved with;
             for (const double lambda : ridges) {
                 throw_if_stopped(stop);
                 const MapPart part{look_back, intercept, lambda};
-                std::optional<Coefficients> map = solve(learned_moments, part, solver);
+                std::optional<Coefficients> map = solve(moments, part, solver);
                 if (!map) continue;
-                const double error = squared_error(judged_moments, *map);
-                if (error < best.error) best = {part, std::move(*map), error};
+                JudgedError error = judged_error(judged_moments, *map);
+                if (error.total() < with.error.total()) with = {part, std::move(*map), std::move(error)};
             }
+            if (with.error.better_throughout(best.error)) best = std::move(with);
         }
-        if (std::isfinite(best.error)) solved.push_back(std::move(best));
+        if (std::isfinite(best.error.total())) solved.push_back(std::move(best));
     }
     Selection selection;
     if (solved.empty()) return selection;
 
-    const WindowMoments judged_moments = moments_for(judged, look_backs.back(), horizon);
+    const std::vector<WindowMoments> judged_moments = judged.moments(look_backs.back(), horizon);
     std::vector<const Coefficients*> chosen;
-    for (bool improved = true; improved && chosen.size() < kMostParts;) {
-        improved = false;
+    while (chosen.size() < kMostParts) {
         const Solved* next = nullptr;
+        JudgedError least;
         for (const Solved& candidate : solved) {
             throw_if_stopped(stop);
             chosen.push_back(&candidate.map);
-            const double error = squared_error(judged_moments, mean_of(chosen, look_backs.back()));
+            JudgedError error = judged_error(judged_moments, mean_of(chosen, look_backs.back()));
             chosen.pop_back();
-            if (error < selection.error * kWorthAPart) {
-                selection.error = error;
-                next = &candidate;
-                improved = true;
-            }
+            if (!(error.total() < least.total())) continue;
+            least = std::move(error);
+            next = &candidate;
         }
-        if (next == nullptr) break;
+        if (next == nullptr || !least.better_throughout(selection.error)) break;
         chosen.push_back(&next->map);
         selection.parts.push_back(next->part);
+        selection.error = std::move(least);
     }
     return selection;
 }
@@ -520,22 +571,21 @@ class LinearMap final : public ClosedForm {
 
         const double given = options.real("lambda");
         const std::span<const double> ridges = given > 0 ? std::span(&given, 1) : std::span<const double>(kRidges);
-        double least = std::numeric_limits<double>::infinity();
+        JudgedError least;
         for (const Cycle& cycle : cycles(panel, plan, settings, options)) {
             const ScaledSeries scaled = scaled_series(panel, plan.fit_steps, plan.steps, cycle, settings.stop);
             const std::int64_t window = tried.back() + best.horizon;
             const bool all = bridge_all(scaled, plan.fit_steps, tried.front() + best.horizon);
             const std::int64_t bridged = all ? plan.steps : kBridgedGap;
             const LagGram learned = gram_of(scaled, 0, plan.fit_steps, window, bridged, settings.stop);
-            const LagGram judged =
-                gram_of(scaled, plan.fit_steps - tried.back(), plan.steps, window, bridged, settings.stop);
-            if (judged.count() == 0) continue;
-            const Selection selection = select_parts(learned, judged, tried, ridges, best.horizon, settings.stop);
-            if (selection.error < least) {
-                least = selection.error;
-                best.cycle = cycle;
-                best.parts = selection.parts;
-            }
+            const JudgedWindows judged(scaled, plan.fit_steps, plan.steps, tried.back(), best.horizon, bridged,
+                                       settings.stop);
+            if (judged.empty()) continue;
+            Selection selection = select_parts(learned, judged, tried, ridges, best.horizon, settings.stop);
+            if (!selection.error.better_throughout(least)) continue;
+            least = std::move(selection.error);
+            best.cycle = cycle;
+            best.parts = std::move(selection.parts);
         }
         return map_for(panel, plan.fit_steps, best, settings.stop);
     }
