@@ -46,11 +46,16 @@ struct Candidate {
     std::shared_ptr<const ClosedFormModel> model;
 };
 
+// A candidate, or the mean of two.
+struct Alternative {
+    std::vector<std::int32_t> parts;  // positions among the candidates
+};
+
 class AutoModel final : public ClosedFormModel {
   public:
     std::vector<Candidate> forms;
-    std::vector<std::int32_t> chosen;  // by series and place among the best: [series, average]
-    std::int64_t average = 1;
+    std::vector<Alternative> alternatives;
+    std::vector<std::int32_t> chosen;  // by series; -1: none, no value was ever observed
     double optimism_ = 1;
     std::vector<TaskMetric> scores;
 
@@ -71,20 +76,21 @@ class AutoModel final : public ClosedFormModel {
     void forecast(const SeriesPanel& panel, const PanelState* state, std::int64_t series,
                   std::span<const std::int64_t> origins, std::int64_t horizon, std::span<float> out) const override {
         const auto& states = dynamic_cast<const States&>(*state);
-        std::vector<float> one(out.size());
+        const std::int32_t choice = chosen[static_cast<std::size_t>(series)];
+        if (choice < 0) {
+            std::ranges::fill(out, std::numeric_limits<float>::quiet_NaN());
+            return;
+        }
+        const std::vector<std::int32_t>& parts = alternatives[static_cast<std::size_t>(choice)].parts;
         std::vector<double> sums(out.size());
-        double count = 0;
-        for (std::int64_t place = 0; place < average; ++place) {
-            const std::int32_t choice = chosen[static_cast<std::size_t>(series * average + place)];
-            if (choice < 0) continue;
-            const auto candidate = static_cast<std::size_t>(choice);
-            forms[candidate].model->forecast(panel, states.of[candidate].get(), series, origins, horizon, one);
-            for (std::size_t i = 0; i < one.size(); ++i)
-                sums[i] += one[i];
-            count += 1;
+        for (const std::int32_t part : parts) {
+            const auto candidate = static_cast<std::size_t>(part);
+            forms[candidate].model->forecast(panel, states.of[candidate].get(), series, origins, horizon, out);
+            for (std::size_t i = 0; i < out.size(); ++i)
+                sums[i] += out[i];
         }
         for (std::size_t i = 0; i < out.size(); ++i)
-            out[i] = count > 0 ? static_cast<float>(sums[i] / count) : std::numeric_limits<float>::quiet_NaN();
+            out[i] = static_cast<float>(sums[i] / static_cast<double>(parts.size()));
     }
 
     std::unique_ptr<ClosedFormModel> refit(const SeriesPanel& panel, std::int64_t steps,
@@ -92,19 +98,19 @@ class AutoModel final : public ClosedFormModel {
         auto again = std::make_unique<AutoModel>();
         for (const Candidate& candidate : forms)
             again->forms.push_back({candidate.form, candidate.model->refit(panel, steps, stop)});
+        again->alternatives = alternatives;
         again->chosen = chosen;
-        again->average = average;
         return again;
     }
 
-    std::int64_t fallbacks() const override {
-        return std::ranges::count(chosen, -1) / std::max<std::int64_t>(average, 1);
-    }
+    std::int64_t fallbacks() const override { return std::ranges::count(chosen, -1); }
     double optimism() const override { return optimism_; }
     std::vector<TaskMetric> candidates() const override { return scores; }
 
     void save(Json& manifest, WeightWriter& weights) const override {
-        manifest["average"] = average;
+        Json& means = manifest["alternatives"] = Json::array();
+        for (const Alternative& alternative : alternatives)
+            means.push_back(alternative.parts);
         Json& list = manifest["candidates"] = Json::array();
         weights.write(chosen);
         for (const Candidate& candidate : forms) {
@@ -162,13 +168,13 @@ class AutoForecast final : public ClosedForm {
              "Whether each series takes its own best candidate, all the one that is best on average, or something "
              "between, as one half of "
              "the validation span says about the other"},
-            {"average",
-             OptionType::kInteger,
-             "1",
-             1,
-             6,
+            {"averages",
+             OptionType::kBoolean,
+             "true",
              {},
-             "Candidates whose forecasts are averaged: the best so many of each series"},
+             {},
+             {},
+             "Whether the mean of every two candidates that learn is a candidate as well"},
         }};
         return declarations;
     }
@@ -185,20 +191,14 @@ class AutoForecast final : public ClosedForm {
         if (tried.empty())
             throw Error(sqlstate::kInvalidParameterValue, "method \"auto_forecast\" has no candidate to choose from");
 
-        const std::string& criterion = options.choice("criterion");
-        ChoiceErrors errors(panel.series, static_cast<std::int64_t>(tried.size()));
         auto model = std::make_unique<AutoModel>();
-        for (std::size_t c = 0; c < tried.size(); ++c)
-            judge(tried[c], static_cast<std::int64_t>(c), panel, plan, settings,
-                  criterion == "rmse"    ? Criterion::kRmse
-                  : criterion == "smape" ? Criterion::kSmape
-                                         : Criterion::kMase,
-                  errors, model->scores);
-
+        model->alternatives = alternatives_of(tried, options.boolean("averages"));
+        const ChoiceErrors errors = judge(tried, panel, plan, settings, criterion_of(options), *model);
         const std::string& how = options.choice("choice");
         constexpr double kShared = 1e6;
-        model->average = std::min<std::int64_t>(options.integer("average"), static_cast<std::int64_t>(tried.size()));
-        choose(errors, how == "shared" ? kShared : how == "per_series" ? 0 : -1, *model);
+        PooledChoice choice = choose_for_each(errors, how == "shared" ? kShared : how == "per_series" ? 0 : -1);
+        model->chosen = std::move(choice.chosen);
+        model->optimism_ = choice.optimism;
         for (const Candidate& candidate : tried)
             model->optimism_ = std::max(model->optimism_, candidate.model->optimism());
         keep_chosen(std::move(tried), *model);
@@ -207,7 +207,8 @@ class AutoForecast final : public ClosedForm {
 
     std::unique_ptr<ClosedFormModel> load(const Json& manifest, WeightReader& weights) const override {
         auto model = std::make_unique<AutoModel>();
-        manifest.at("average").get_to(model->average);
+        for (const Json& alternative : manifest.at("alternatives"))
+            model->alternatives.push_back({alternative.get<std::vector<std::int32_t>>()});
         model->chosen = weights.read<std::int32_t>();
         for (const Json& candidate : manifest.at("candidates")) {
             const ClosedForm& form = candidate_named(candidate.at("name").get<std::string>());
@@ -217,66 +218,90 @@ class AutoForecast final : public ClosedForm {
     }
 
   private:
-    // Forecasts the validation span; sets the candidate's errors by series and appends its scores over all of them.
-    static void judge(const Candidate& candidate, std::int64_t index, const SeriesPanel& panel,
-                      const ValidationPlan& plan, const SeriesSettings& settings, Criterion criterion,
-                      ChoiceErrors& errors, std::vector<TaskMetric>& scores) {
-        const std::unique_ptr<PanelState> state =
-            candidate.model->prepare(panel, plan.origins, plan.horizon, settings.stop);
-        const auto horizon = static_cast<std::size_t>(plan.horizon);
-        std::vector<float> forecast(plan.origins.size() * horizon);
-        constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-        ForecastScore overall;
-        for (std::int64_t series = 0; series < panel.series; ++series) {
-            throw_if_stopped(settings.stop);
-            const std::span<const float> values = panel.of(series);
-            candidate.model->forecast(panel, state.get(), series, plan.origins, plan.horizon, forecast);
-            HalvedError halved(plan.origins.size());
-            SeriesScore score(seasonal_naive_scale(values.first(static_cast<std::size_t>(plan.fit_steps)),
-                                                   std::max<std::int64_t>(settings.season, 1)));
-            for (std::size_t o = 0; o < plan.origins.size(); ++o)
-                for (std::size_t h = 0; h < horizon; ++h) {
-                    const double truth = values[static_cast<std::size_t>(plan.origins[o]) + h];
-                    const double mean = forecast[o * horizon + h];
-                    if (std::isnan(truth) || std::isnan(mean)) continue;
-                    halved.add(o, loss(criterion, truth, mean));
-                    score.add(truth, mean, kNone, kNone);
-                }
-            errors.set(series, index, halved.halves());
-            overall.add(score);
-        }
-        for (const auto& [name, value] : overall.metrics())
-            scores.push_back({std::string(candidate.form->name()), std::string(name), value});
+    static Criterion criterion_of(const Options& options) {
+        const std::string& name = options.choice("criterion");
+        return name == "rmse" ? Criterion::kRmse : name == "smape" ? Criterion::kSmape : Criterion::kMase;
     }
 
-    // The best candidates of each series, best first: each is chosen among those that are not taken yet.
-    static void choose(const ChoiceErrors& errors, double pooling, AutoModel& model) {
-        const auto average = static_cast<std::size_t>(model.average);
-        model.chosen.assign(errors.series() * average, -1);
-        ChoiceErrors left = errors;
-        constexpr std::array<float, 2> kTaken = {std::numeric_limits<float>::infinity(),
-                                                 std::numeric_limits<float>::infinity()};
-        for (std::size_t place = 0; place < average; ++place) {
-            const PooledChoice choice = choose_for_each(left, pooling);
-            if (place == 0) model.optimism_ = choice.optimism;
-            for (std::size_t s = 0; s < errors.series(); ++s) {
-                model.chosen[s * average + place] = choice.chosen[s];
-                if (choice.chosen[s] >= 0) left.set(static_cast<std::int64_t>(s), choice.chosen[s], kTaken);
+    static std::vector<Alternative> alternatives_of(std::span<const Candidate> tried, bool averages) {
+        std::vector<Alternative> alternatives;
+        const auto learns = [&](std::int32_t c) { return !tried[static_cast<std::size_t>(c)].form->options().empty(); };
+        const auto count = static_cast<std::int32_t>(tried.size());
+        for (std::int32_t c = 0; c < count; ++c)
+            alternatives.push_back({{c}});
+        for (std::int32_t a = 0; averages && a < count; ++a)
+            for (std::int32_t b = a + 1; b < count; ++b)
+                if (learns(a) && learns(b)) alternatives.push_back({{a, b}});
+        return alternatives;
+    }
+
+    // Forecasts the validation span by every alternative: their errors by series, and in model.scores those over all
+    // series.
+    static ChoiceErrors judge(std::span<const Candidate> tried, const SeriesPanel& panel, const ValidationPlan& plan,
+                              const SeriesSettings& settings, Criterion criterion, AutoModel& model) {
+        std::vector<std::unique_ptr<PanelState>> states;
+        for (const Candidate& candidate : tried)
+            states.push_back(candidate.model->prepare(panel, plan.origins, plan.horizon, settings.stop));
+        const auto horizon = static_cast<std::size_t>(plan.horizon);
+        const std::size_t cells = plan.origins.size() * horizon;
+        std::vector<std::vector<float>> forecasts(tried.size(), std::vector<float>(cells));
+        std::vector<ForecastScore> overall(model.alternatives.size());
+        ChoiceErrors errors(panel.series, static_cast<std::int64_t>(model.alternatives.size()));
+        constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+        for (std::int64_t series = 0; series < panel.series; ++series) {
+            throw_if_stopped(settings.stop);
+            for (std::size_t c = 0; c < tried.size(); ++c)
+                tried[c].model->forecast(panel, states[c].get(), series, plan.origins, plan.horizon, forecasts[c]);
+            const std::span<const float> values = panel.of(series);
+            const double scale = seasonal_naive_scale(values.first(static_cast<std::size_t>(plan.fit_steps)),
+                                                      std::max<std::int64_t>(settings.season, 1));
+            for (std::size_t a = 0; a < model.alternatives.size(); ++a) {
+                const std::vector<std::int32_t>& parts = model.alternatives[a].parts;
+                HalvedError halved(plan.origins.size());
+                SeriesScore score(scale);
+                for (std::size_t cell = 0; cell < cells; ++cell) {
+                    const std::size_t origin = cell / horizon;
+                    const double truth = values[static_cast<std::size_t>(plan.origins[origin]) + cell % horizon];
+                    double mean = 0;
+                    for (const std::int32_t part : parts)
+                        mean += forecasts[static_cast<std::size_t>(part)][cell] / static_cast<double>(parts.size());
+                    if (std::isnan(truth) || std::isnan(mean)) continue;
+                    halved.add(origin, loss(criterion, truth, mean));
+                    score.add(truth, mean, kNone, kNone);
+                }
+                errors.set(series, static_cast<std::int64_t>(a), halved.halves());
+                overall[a].add(score);
             }
         }
+        for (std::size_t a = 0; a < overall.size(); ++a) {
+            std::string task;
+            for (const std::int32_t part : model.alternatives[a].parts)
+                task += (task.empty() ? "" : " + ") + std::string(tried[static_cast<std::size_t>(part)].form->name());
+            for (const auto& [name, value] : overall[a].metrics())
+                model.scores.push_back({task, std::string(name), value});
+        }
+        return errors;
     }
 
     // Candidates that no series chose are not stored.
     static void keep_chosen(std::vector<Candidate> tried, AutoModel& model) {
         std::vector<std::int32_t> place(tried.size(), -1);
-        for (std::int32_t& choice : model.chosen) {
-            if (choice < 0) continue;
-            std::int32_t& kept = place[static_cast<std::size_t>(choice)];
-            if (kept < 0) {
-                kept = static_cast<std::int32_t>(model.forms.size());
-                model.forms.push_back(tried[static_cast<std::size_t>(choice)]);
+        std::vector<bool> used(model.alternatives.size());
+        for (const std::int32_t choice : model.chosen)
+            if (choice >= 0) used[static_cast<std::size_t>(choice)] = true;
+        for (std::size_t a = 0; a < used.size(); ++a) {
+            if (!used[a]) {
+                model.alternatives[a].parts.clear();
+                continue;
             }
-            choice = kept;
+            for (std::int32_t& part : model.alternatives[a].parts) {
+                std::int32_t& kept = place[static_cast<std::size_t>(part)];
+                if (kept < 0) {
+                    kept = static_cast<std::int32_t>(model.forms.size());
+                    model.forms.push_back(tried[static_cast<std::size_t>(part)]);
+                }
+                part = kept;
+            }
         }
     }
 };

@@ -5,19 +5,16 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "models/forecast/dense_product.h"
-#include "models/forecast/gap_bridges.h"
-#include "models/forecast/lag_gram.h"
-#include "models/forecast/ridge_solver.h"
 #include "models/forecast/series_baseline.h"
 #include "models/forecast/value_range.h"
 #include "models/linear_forecast/lag_shapes.h"
+#include "models/linear_forecast/map_solution.h"
 #include "models/stop.h"
 
 namespace tensile {
@@ -28,186 +25,13 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kMostLookBack = 1024;
 constexpr std::int64_t kMostHorizon = 1024;  // of one application of the map
-constexpr std::int64_t kBridgedGap = 6;
-constexpr std::size_t kMostParts = 4;
 constexpr std::array<double, 6> kRidges = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
-
-// One ridge solution.
-struct MapPart {
-    std::int64_t look_back = 1;
-    bool intercept = true;  // b; without it no drift is learned
-    double lambda = 0;
-};
-
-// What the map is: the mean of some ridge solutions, which is a linear map again, as long as the longest of them.
-struct MapShape {
-    Cycle cycle;
-    std::int64_t horizon = 1;
-    std::vector<MapPart> parts;  // none: the last value is repeated
-    std::int64_t look_back() const {
-        std::int64_t longest = 1;
-        for (const MapPart& part : parts)
-            longest = std::max(longest, part.look_back);
-        return longest;
-    }
-};
-
-// Every series less its baseline, centred and in units of its deviation.
-struct ScaledSeries {
-    std::vector<SeriesBaseline> baselines;
-    std::vector<float> scales;                // standard deviations; 0: constant, not learned from
-    std::vector<std::vector<double>> values;  // of the steps asked for, gaps NaN
-};
-
-ScaledSeries scaled_series(const SeriesPanel& panel, std::int64_t fit_steps, std::int64_t steps, const Cycle& cycle,
-                           const std::atomic<bool>* stop) {
-    ScaledSeries scaled;
-    for (std::int64_t s = 0; s < panel.series; ++s) {
-        throw_if_stopped(stop);
-        scaled.baselines.push_back(SeriesBaseline::fit(panel, s, fit_steps, cycle));
-        std::vector<double> values = scaled.baselines.back().deviations(panel, s, 0, steps);
-        double count = 0;
-        double raw_mean = 0;
-        double mean = 0;
-        for (std::int64_t t = 0; t < fit_steps; ++t)
-            if (const double value = values[static_cast<std::size_t>(t)]; !std::isnan(value)) {
-                count += 1;
-                mean += (value - mean) / count;
-                raw_mean += (panel.of(s)[static_cast<std::size_t>(t)] - raw_mean) / count;
-            }
-        // The unit does not depend on the cycle, so that errors under several cycles can be compared.
-        double squares = 0;
-        for (std::int64_t t = 0; t < fit_steps; ++t)
-            if (const double value = panel.of(s)[static_cast<std::size_t>(t)]; !std::isnan(value))
-                squares += (value - raw_mean) * (value - raw_mean);
-        const auto scale = static_cast<float>(count > 0 ? std::sqrt(squares / count) : 0);
-        scaled.scales.push_back(std::isfinite(scale) && scale > 1e-6 * std::abs(raw_mean) ? scale : 0);
-        for (double& value : values)
-            value = scaled.scales.back() > 0 ? (value - mean) / scaled.scales.back()
-                                             : std::numeric_limits<double>::quiet_NaN();
-        scaled.values.push_back(std::move(values));
-    }
-    return scaled;
-}
-
-// Whether runs broken at long gaps would lose more than half of the windows.
-bool bridge_all(const ScaledSeries& scaled, std::int64_t steps, std::int64_t window) {
-    std::int64_t possible = 0;
-    std::int64_t whole = 0;
-    for (const std::vector<double>& values : scaled.values) {
-        std::vector<double> bridged(values.begin(), values.begin() + steps);
-        bridge_gaps(bridged, kBridgedGap);
-        std::int64_t first = steps;
-        std::int64_t last = 0;
-        for (std::int64_t t = 0; t < steps; ++t)
-            if (!std::isnan(bridged[static_cast<std::size_t>(t)])) {
-                first = std::min(first, t);
-                last = t + 1;
-            }
-        possible += std::max<std::int64_t>(0, last - first - window + 1);
-        for_each_run(bridged, [&](std::span<const double> run) {
-            whole += std::max<std::int64_t>(0, static_cast<std::int64_t>(run.size()) - window + 1);
-        });
-    }
-    return 2 * whole < possible;
-}
-
-LagGram gram_of(const ScaledSeries& scaled, std::int64_t begin, std::int64_t end, std::int64_t window,
-                std::int64_t bridged, const std::atomic<bool>* stop) {
-    LagGram gram(window);
-    std::vector<double> part;
-    for (const std::vector<double>& values : scaled.values) {
-        throw_if_stopped(stop);
-        part.assign(values.begin() + begin, values.begin() + end);
-        bridge_gaps(part, bridged);
-        for_each_run(part, [&](std::span<const double> run) { gram.add(run); });
-    }
-    return gram;
-}
-
-// The moments that a map of this look-back needs, of windows that end as those of `gram` do: inputs, then outputs.
-WindowMoments moments_for(const LagGram& gram, std::int64_t look_back, std::int64_t horizon) {
-    const std::int64_t anchor = gram.window() - horizon - 1;
-    std::vector<std::int64_t> positions;
-    for (std::int64_t position = anchor + 1 - look_back; position < gram.window(); ++position)
-        if (position != anchor) positions.push_back(position);
-    return moments_of(gram, positions, anchor);
-}
-
-struct Coefficients {
-    std::vector<double> weights;  // [look_back - 1, horizon]
-    std::vector<double> bias;     // [horizon]
-};
-
-// `moments` are those of moments_for(), about zero when the part has no intercept.
-std::optional<Coefficients> solve(const WindowMoments& moments, const MapPart& part, RidgeSolver& solver) {
-    const auto inputs = static_cast<std::size_t>(part.look_back - 1);
-    const auto outputs = static_cast<std::size_t>(moments.size) - inputs;
-    const std::size_t size = inputs + outputs;
-    std::vector<double> left(inputs * inputs);
-    Coefficients solution;
-    solution.weights.resize(inputs * outputs);
-    for (std::size_t i = 0; i < inputs; ++i) {
-        std::copy_n(moments.covariances.data() + i * size, inputs, left.data() + i * inputs);
-        std::copy_n(moments.covariances.data() + i * size + inputs, outputs, solution.weights.data() + i * outputs);
-    }
-    if (!solver.factorize(left, part.lambda)) return std::nullopt;
-    solver.solve(solution.weights, outputs);
-    for (std::size_t h = 0; h < outputs; ++h) {
-        double bias = moments.means[inputs + h];
-        for (std::size_t i = 0; i < inputs; ++i)
-            bias -= solution.weights[i * outputs + h] * moments.means[i];
-        solution.bias.push_back(bias);
-    }
-    return solution;
-}
-
-// The mean of maps [look_back - 1, horizon] of several look-backs, as one of the longest. Stored as floats, so they are
-// floats from the start: a loaded model forecasts the same bits.
-Coefficients mean_of(std::span<const Coefficients* const> maps, std::int64_t look_back) {
-    const std::size_t outputs = maps.front()->bias.size();
-    Coefficients mean{std::vector<double>(static_cast<std::size_t>(look_back - 1) * outputs),
-                      std::vector<double>(outputs)};
-    const double share = 1.0 / static_cast<double>(maps.size());
-    for (const Coefficients* map : maps) {
-        add_multiple(mean.weights.data() + (mean.weights.size() - map->weights.size()), map->weights.data(), share,
-                     map->weights.size());
-        add_multiple(mean.bias.data(), map->bias.data(), share, outputs);
-    }
-    for (std::vector<double>* values : {&mean.weights, &mean.bias})
-        for (double& value : *values)
-            value = static_cast<float>(value);
-    return mean;
-}
-
-// Mean squared error over all windows behind `moments` and all steps:
-// for each output, mean (y - b - w x)^2 = (my - b - w mx)^2 + (Cyy - 2 w Cxy + w Cxx w) / n.
-double squared_error(const WindowMoments& moments, const Coefficients& map) {
-    const std::size_t outputs = map.bias.size();
-    const std::size_t inputs = map.weights.size() / outputs;
-    const std::size_t size = inputs + outputs;
-    std::vector<double> product(inputs * outputs);
-    add_product({product.data(), outputs}, {moments.covariances.data(), size}, {map.weights.data(), outputs}, inputs,
-                outputs, inputs);
-    double total = 0;
-    for (std::size_t h = 0; h < outputs; ++h) {
-        double mean = moments.means[inputs + h] - map.bias[h];
-        double spread = moments.covariances[(inputs + h) * size + inputs + h];
-        for (std::size_t i = 0; i < inputs; ++i) {
-            const double weight = map.weights[i * outputs + h];
-            mean -= weight * moments.means[i];
-            spread += weight * (product[i * outputs + h] - 2 * moments.covariances[i * size + inputs + h]);
-        }
-        total += mean * mean + spread / moments.count;
-    }
-    return total / static_cast<double>(outputs);
-}
 
 class LinearMapModel final : public ClosedFormModel {
   public:
     MapShape shape;
     std::int64_t look_back = 1;
-    Coefficients map;             // empty weights and bias: repeats the last value
+    MapCoefficients map;          // empty weights and bias: repeats the last value
     std::vector<float> scales;    // [series]
     std::vector<float> profiles;  // [series, period]
     std::vector<float> effects;   // [series, 2 * covariates]
@@ -224,8 +48,7 @@ class LinearMapModel final : public ClosedFormModel {
         }
         const SeriesBaseline baseline = baseline_of(series);
         const double scale = scales[static_cast<std::size_t>(series)];
-        const std::int64_t begin =
-            std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - 2 * look_back - kBridgedGap);
+        const std::int64_t begin = std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - 2 * look_back);
         std::vector<double> deviations = baseline.deviations(panel, series, begin, last);
         fill_gaps(deviations, scale);
 
@@ -371,19 +194,18 @@ std::unique_ptr<LinearMapModel> map_for(const SeriesPanel& panel, std::int64_t s
     model->look_back = shape.look_back();
     const std::int64_t window = model->look_back + shape.horizon;
     if (shape.parts.empty() || window > steps) return model;
-    const bool all = bridge_all(scaled, steps, window);
-    const LagGram gram = gram_of(scaled, 0, steps, window, all ? steps : kBridgedGap, stop);
+    const LagGram gram = gram_of(scaled, 0, steps, window, bridged_gap(scaled, steps, window), stop);
     if (gram.count() < 2) return model;
-    std::vector<Coefficients> solved;
+    std::vector<MapCoefficients> solved;
     for (const MapPart& part : shape.parts) {
         throw_if_stopped(stop);
         WindowMoments moments = moments_for(gram, part.look_back, shape.horizon);
         if (!part.intercept) moments.about_zero();
         RidgeSolver solver(static_cast<std::size_t>(part.look_back - 1));
-        if (std::optional<Coefficients> map = solve(moments, part, solver)) solved.push_back(std::move(*map));
+        if (std::optional<MapCoefficients> map = solve(moments, part, solver)) solved.push_back(std::move(*map));
     }
-    std::vector<const Coefficients*> maps;
-    for (const Coefficients& map : solved)
+    std::vector<const MapCoefficients*> maps;
+    for (const MapCoefficients& map : solved)
         maps.push_back(&map);
     if (!maps.empty()) model->map = mean_of(maps, model->look_back);
     return model;
@@ -392,117 +214,6 @@ std::unique_ptr<LinearMapModel> map_for(const SeriesPanel& panel, std::int64_t s
 std::unique_ptr<ClosedFormModel> LinearMapModel::refit(const SeriesPanel& panel, std::int64_t steps,
                                                        const std::atomic<bool>* stop) const {
     return map_for(panel, steps, shape, stop);
-}
-
-// The windows of the validation span, in two halves where it is long enough.
-struct JudgedWindows {
-    std::vector<LagGram> halves;
-
-    // Windows whose outputs lie in [begin, end); `look_back` is the longest one tried.
-    JudgedWindows(const ScaledSeries& scaled, std::int64_t begin, std::int64_t end, std::int64_t look_back,
-                  std::int64_t horizon, std::int64_t bridged, const std::atomic<bool>* stop) {
-        const std::int64_t middle = begin + (end - begin) / 2;
-        const std::int64_t window = look_back + horizon;
-        if (middle - begin >= horizon)
-            for (const auto& [from, to] : {std::pair(begin, middle), std::pair(middle, end)})
-                halves.push_back(gram_of(scaled, from - look_back, to, window, bridged, stop));
-        if (halves.empty() || halves[0].count() == 0 || halves[1].count() == 0) {
-            halves.clear();
-            halves.push_back(gram_of(scaled, begin - look_back, end, window, bridged, stop));
-        }
-    }
-    bool empty() const { return halves.front().count() == 0; }
-    std::vector<WindowMoments> moments(std::int64_t look_back, std::int64_t horizon) const {
-        std::vector<WindowMoments> all;
-        for (const LagGram& half : halves)
-            all.push_back(moments_for(half, look_back, horizon));
-        return all;
-    }
-};
-
-// Squared errors by half.
-struct JudgedError {
-    std::vector<double> halves = {std::numeric_limits<double>::infinity()};
-
-    double total() const { return std::accumulate(halves.begin(), halves.end(), 0.0); }
-    // What makes a map less simple must be better in every half: the windows of a span overlap, so a better mean alone
-    // may be chance.
-    bool better_throughout(const JudgedError& simpler) const {
-        if (!std::isfinite(simpler.total())) return std::isfinite(total());
-        for (std::size_t half = 0; half < halves.size(); ++half)
-            if (!(halves[half] < simpler.halves[half])) return false;
-        return true;
-    }
-};
-
-JudgedError judged_error(const std::vector<WindowMoments>& moments, const Coefficients& map) {
-    JudgedError error;
-    error.halves.clear();
-    for (const WindowMoments& half : moments)
-        error.halves.push_back(squared_error(half, map));
-    return error;
-}
-
-struct Selection {
-    std::vector<MapPart> parts;
-    JudgedError error;
-};
-
-// For each look-back the ridge of the least error on the judged windows, with an intercept only where that is better
-// throughout; of these solutions the best, and as many others, one after the other, as still improve the mean (Caruana
-// et al. 2004, Ensemble selection from libraries of models).
-Selection select_parts(const LagGram& learned, const JudgedWindows& judged, std::span<const std::int64_t> look_backs,
-                       std::span<const double> ridges, std::int64_t horizon, const std::atomic<bool>* stop) {
-    struct Solved {
-        MapPart part;
-        Coefficients map;
-        JudgedError error;
-    };
-    std::vector<Solved> solved;
-    for (const std::int64_t look_back : look_backs) {
-        if (learned.count() < look_back) continue;
-        const std::vector<WindowMoments> judged_moments = judged.moments(look_back, horizon);
-        RidgeSolver solver(static_cast<std::size_t>(look_back - 1));
-        Solved best;
-        for (const bool intercept : {false, true}) {
-            WindowMoments moments = moments_for(learned, look_back, horizon);
-            if (!intercept) moments.about_zero();
-            Solved with;
-            for (const double lambda : ridges) {
-                throw_if_stopped(stop);
-                const MapPart part{look_back, intercept, lambda};
-                std::optional<Coefficients> map = solve(moments, part, solver);
-                if (!map) continue;
-                JudgedError error = judged_error(judged_moments, *map);
-                if (error.total() < with.error.total()) with = {part, std::move(*map), std::move(error)};
-            }
-            if (with.error.better_throughout(best.error)) best = std::move(with);
-        }
-        if (std::isfinite(best.error.total())) solved.push_back(std::move(best));
-    }
-    Selection selection;
-    if (solved.empty()) return selection;
-
-    const std::vector<WindowMoments> judged_moments = judged.moments(look_backs.back(), horizon);
-    std::vector<const Coefficients*> chosen;
-    while (chosen.size() < kMostParts) {
-        const Solved* next = nullptr;
-        JudgedError least;
-        for (const Solved& candidate : solved) {
-            throw_if_stopped(stop);
-            chosen.push_back(&candidate.map);
-            JudgedError error = judged_error(judged_moments, mean_of(chosen, look_backs.back()));
-            chosen.pop_back();
-            if (!(error.total() < least.total())) continue;
-            least = std::move(error);
-            next = &candidate;
-        }
-        if (next == nullptr || !least.better_throughout(selection.error)) break;
-        chosen.push_back(&next->map);
-        selection.parts.push_back(next->part);
-        selection.error = std::move(least);
-    }
-    return selection;
 }
 
 // Look-backs worth trying: some seasons, as far as windows fill half of what there is to learn from.
@@ -571,17 +282,16 @@ class LinearMap final : public ClosedForm {
 
         const double given = options.real("lambda");
         const std::span<const double> ridges = given > 0 ? std::span(&given, 1) : std::span<const double>(kRidges);
-        JudgedError least;
+        MapError least;
         for (const Cycle& cycle : cycles(panel, plan, settings, options)) {
             const ScaledSeries scaled = scaled_series(panel, plan.fit_steps, plan.steps, cycle, settings.stop);
             const std::int64_t window = tried.back() + best.horizon;
-            const bool all = bridge_all(scaled, plan.fit_steps, tried.front() + best.horizon);
-            const std::int64_t bridged = all ? plan.steps : kBridgedGap;
+            const std::int64_t bridged = bridged_gap(scaled, plan.fit_steps, tried.front() + best.horizon);
             const LagGram learned = gram_of(scaled, 0, plan.fit_steps, window, bridged, settings.stop);
             const JudgedWindows judged(scaled, plan.fit_steps, plan.steps, tried.back(), best.horizon, bridged,
                                        settings.stop);
             if (judged.empty()) continue;
-            Selection selection = select_parts(learned, judged, tried, ridges, best.horizon, settings.stop);
+            PartSelection selection = select_parts(learned, judged, tried, ridges, best.horizon, settings.stop);
             if (!selection.error.better_throughout(least)) continue;
             least = std::move(selection.error);
             best.cycle = cycle;

@@ -385,7 +385,7 @@ std::unique_ptr<ClosedFormModel> VectorModel::refit(const SeriesPanel& panel, st
     return std::move(models.front());
 }
 
-// Mean absolute error of the validation span, each series in units of its scale in `units`.
+// Mean squared error of the validation span, each series in units of its scale in `units`.
 double validation_error(const ClosedFormModel& model, const SeriesPanel& panel, const ValidationPlan& plan,
                         std::span<const double> units, const std::atomic<bool>* stop) {
     const std::unique_ptr<PanelState> state = model.prepare(panel, plan.origins, plan.horizon, stop);
@@ -400,7 +400,8 @@ double validation_error(const ClosedFormModel& model, const SeriesPanel& panel, 
             for (std::size_t h = 0; h < horizon; ++h) {
                 const float truth = panel.of(s)[static_cast<std::size_t>(plan.origins[o]) + h];
                 if (std::isnan(truth)) continue;
-                sum += std::abs(truth - forecast[o * horizon + h]) / units[static_cast<std::size_t>(s)];
+                const double error = (truth - forecast[o * horizon + h]) / units[static_cast<std::size_t>(s)];
+                sum += error * error;
                 count += 1;
             }
     }

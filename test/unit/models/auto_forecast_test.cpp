@@ -49,19 +49,24 @@ TEST(AutoForecast, ShowsTheScoresOfEveryCandidate) {
     std::set<std::string> tasks;
     for (const TaskMetric& metric : model.fit->metrics())
         if (metric.name == "mase") tasks.insert(metric.task);
-    EXPECT_EQ(tasks, (std::set<std::string>{"auto_forecast", "ar", "linear", "seasonal_naive", "naive", "drift"}));
+    EXPECT_EQ(tasks, (std::set<std::string>{"auto_forecast", "ar", "linear", "ar + linear", "seasonal_naive", "naive",
+                                            "drift"}));
     for (const char* candidate : {"linear", "seasonal_naive", "naive", "drift"})
         EXPECT_LE(metric_of(*model.fit, "auto_forecast", "mase"), 1.02 * metric_of(*model.fit, candidate, "mase"));
 }
 
-TEST(AutoForecast, AveragesTheBest) {
+TEST(AutoForecast, MeansOfTwoAreCandidatesToo) {
     const SeriesTable table = mixed(4, 500);
-    const FittedMethod model =
-        fitted(auto_forecast_method(), table, settings_of(24, 24),
-               R"({"candidates": ["seasonal_naive", "naive"], "average": 2, "criterion": "rmse"})");
-    const Forecast forecast = model.forecast(table, 2);
-    for (std::int64_t s = 0; s < 4; ++s)
-        EXPECT_FLOAT_EQ(forecast.mean[static_cast<std::size_t>(s)], (table.at(500 - 24)[s] + table.at(499)[s]) / 2);
+    for (const bool averages : {false, true}) {
+        const FittedMethod model = fitted(
+            auto_forecast_method(), table, settings_of(24, 24),
+            std::string(R"({"candidates": ["ar", "linear", "naive"], "averages": )") + (averages ? "true}" : "false}"));
+        std::set<std::string> tasks;
+        for (const TaskMetric& metric : model.fit->metrics())
+            tasks.insert(metric.task);
+        EXPECT_EQ(tasks.contains("ar + linear"), averages);
+        EXPECT_FALSE(tasks.contains("ar + naive"));
+    }
 }
 
 TEST(AutoForecast, RefusesUnknownCandidates) {
