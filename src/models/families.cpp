@@ -1,6 +1,7 @@
 // The list of model families; see model_family.h.
 #include <vector>
 
+#include "models/auto_forecast/auto_forecast.h"
 #include "models/linear_forecast/linear_methods.h"
 #include "models/mlp/mlp_family.h"
 #include "models/model_family.h"
@@ -20,6 +21,8 @@ std::vector<SeriesFamily> series_families() {
     families.emplace_back(seasonal_naive_method());
     families.emplace_back(linear_method());
     families.emplace_back(autoregression_method());
+    families.emplace_back(vector_autoregression_method());
+    families.emplace_back(auto_forecast_method());
     for (const SeriesMethod* method : window_network_methods())
         families.emplace_back(*method);
     families.emplace_back(net3_method());
