@@ -120,6 +120,12 @@ std::string_view name_of(OptionType type) {
         return "choice";
     case OptionType::kIntegerArray:
         return "integer array";
+    case OptionType::kText:
+        return "text";
+    case OptionType::kTextArray:
+        return "text array";
+    case OptionType::kTextMap:
+        return "object";
     }
     return "";
 }

@@ -4,12 +4,17 @@
 
 #include "models/mlp/mlp_family.h"
 #include "models/model_family.h"
+#include "models/net3/net3_method.h"
+#include "models/seasonal_naive/seasonal_naive.h"
+#include "models/series/series_family.h"
 #include "tensor/error.h"
 
 namespace tensile {
 
 std::span<const ModelFamily* const> all_families() {
-    static const std::array<const ModelFamily*, 1> families = {&mlp_family()};
+    static const SeriesFamily seasonal_naive(seasonal_naive_method());
+    static const SeriesFamily net3(net3_method());
+    static const std::array<const ModelFamily*, 3> families = {&mlp_family(), &seasonal_naive, &net3};
     return families;
 }
 

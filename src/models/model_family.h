@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -78,19 +79,31 @@ class Evaluation {
     virtual std::vector<TaskMetric> metrics(const std::atomic<bool>* stop) const = 0;
 };
 
-// Training from the moment its rows are declared. Life: append_rows()*, finish_rows(), job() run by the runtime, then
-// manifest() and metrics().
+// A relation whose rows a training wants beside those of its query.
+struct SideTable {
+    std::string name;      // what it is for, in messages: "graph of mode \"station\""
+    std::string relation;  // as the user wrote it, possibly with schema and quotes
+};
+
+// Training from the moment its rows are declared. Life: append_rows()*, for each side table begin_side_table() and
+// append_rows()*, finish_rows(), job() run by the runtime (unless it has no programs), then manifest(), metrics() and
+// the host weights.
 class Training {
   public:
     virtual ~Training() = default;
     // Copies rows into the packed data set. Bytes held so far are bytes().
     virtual void append_rows(const RawRows& rows) = 0;
+    // Relations to be read behind the query, in this order.
+    virtual std::vector<SideTable> side_tables() const { return {}; }
+    // From here on append_rows() takes rows of that table, which has these columns. Throws Error 42804, 42703 for
+    // columns that cannot be used.
+    virtual void begin_side_table(std::size_t index, std::span<const ColumnDescription> columns);
     // Fits encodings, splits, builds programs; throws Error for data that cannot be learned from (no rows, one class,
     // ...), and 57014 soon after `stop` is set: a great table takes a while. The job's driver looks at `stop` too, when
     // it judges an epoch.
     virtual void finish_rows(const std::atomic<bool>* stop = nullptr) = 0;
     virtual std::uint64_t bytes() const = 0;
-    // The job with its driver; valid after finish_rows().
+    // The job with its driver; valid after finish_rows(). Without programs when all is done already (a closed form).
     virtual Job& job() = 0;
     virtual TrainingProgress progress() const = 0;
     // Lines logged since the last call.
@@ -102,9 +115,16 @@ class Training {
     virtual std::string manifest() const = 0;
     // ... and the metrics on the validation rows.
     virtual std::vector<TaskMetric> metrics() const = 0;
+    // Bytes of the model that never go to the device. In the stored weights they follow those of the variables, at the
+    // next multiple of 64. `out` is of that size.
+    virtual std::uint64_t host_weight_bytes() const { return 0; }
+    virtual void write_host_weights(std::span<std::byte> out) const;
 };
 
-// A stored model made ready to predict: built from a manifest alone. The engine supplies the weights as variables.
+class SeriesPredictor;
+
+// A stored model made ready to predict: built from a manifest, and from the host weights where it has any. The engine
+// supplies the other weights as variables.
 class Predictor {
   public:
     virtual ~Predictor() = default;
@@ -113,7 +133,14 @@ class Predictor {
     // Weight variables in the order of their bytes in the stored weights (each 64-byte aligned; see weight_offsets).
     virtual std::span<const Variable> variables() const = 0;
     virtual std::span<const std::uint64_t> weight_offsets() const = 0;
+    // Of all stored weights: those of the variables and the host weights behind them.
     virtual std::uint64_t weight_bytes() const = 0;
+    virtual std::uint64_t host_weight_bytes() const { return 0; }
+    // Called once, before anything but variables, offsets and sizes is asked, with the last host_weight_bytes() of the
+    // stored weights; does not keep them. Throws Error XX001 when they do not suit the manifest.
+    virtual void take_host_weights(std::span<const std::byte> bytes);
+    // Models of time series do not predict rows; they forecast.
+    virtual const SeriesPredictor* as_series() const { return nullptr; }
     // The forward program for batches of at most `capacity` rows.
     virtual Program program(std::int64_t capacity) const = 0;
     // Resolves the columns that a session will send against the model's features by name; throws Error 42703 (missing
@@ -154,6 +181,10 @@ class ModelFamily {
     // Validates options, targets and column types before any row is read.
     virtual std::unique_ptr<Training> train(const TrainingRequest& request) const = 0;
     virtual std::unique_ptr<Predictor> load(std::string_view manifest) const = 0;
+    // A training that goes on from a model of this family, whose device weights are given in the order of its
+    // variables(), each where weight_offsets() says. Throws Error 0A000 for families that cannot.
+    virtual std::unique_ptr<Training> refresh(const TrainingRequest& request, std::shared_ptr<const Predictor> base,
+                                              std::vector<std::byte> weights) const;
 };
 
 // Every family, by name; throws Error 22023 with a hint that lists the names.

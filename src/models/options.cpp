@@ -38,6 +38,12 @@ std::string_view describe(OptionType type) {
         return "a string";
     case OptionType::kIntegerArray:
         return "an array of integers";
+    case OptionType::kText:
+        return "a string";
+    case OptionType::kTextArray:
+        return "an array of strings";
+    case OptionType::kTextMap:
+        return "an object whose values are strings";
     }
     return "?";
 }
@@ -114,14 +120,31 @@ class Check {
             return json.get<bool>();
         case OptionType::kChoice:
             return choice(json);
-        case OptionType::kIntegerArray:
-            break;
+        case OptionType::kIntegerArray: {
+            if (!json.is_array()) reject_type(json);
+            std::vector<std::int64_t> elements;
+            for (const Json& element : json)
+                elements.push_back(integer(element));
+            return elements;
         }
-        if (!json.is_array()) reject_type(json);
-        std::vector<std::int64_t> elements;
-        for (const Json& element : json)
-            elements.push_back(integer(element));
-        return elements;
+        case OptionType::kText:
+            return text(json, json);
+        case OptionType::kTextArray: {
+            if (!json.is_array()) reject_type(json);
+            std::vector<std::string> elements;
+            for (const Json& element : json)
+                elements.push_back(text(element, json));
+            return elements;
+        }
+        case OptionType::kTextMap: {
+            if (!json.is_object()) reject_type(json);
+            TextMap members;
+            for (const auto& [key, value] : json.items())
+                members.emplace_back(key, text(value, json));
+            return members;
+        }
+        }
+        throw InternalError("option \"" + std::string(declaration_.name) + "\" has an unknown type");
     }
 
   private:
@@ -136,6 +159,12 @@ class Check {
         if (!json.is_number_integer()) reject_type(json);
         require_range(json.get<double>());
         return json.get<std::int64_t>();
+    }
+
+    // `whole` is what an error shows.
+    std::string text(const Json& json, const Json& whole) const {
+        if (!json.is_string()) reject_type(whole);
+        return json.get<std::string>();
     }
 
     std::string choice(const Json& json) const {
@@ -171,10 +200,24 @@ class Check {
     [[noreturn]] void reject_type(const Json& json) const {
         std::string found = json.dump(-1, ' ', false, Json::error_handler_t::replace);
         if (found.size() > 100) found = found.substr(0, 100) + "...";
-        throw Error(
-            sqlstate::kInvalidParameterValue, "invalid value for option " + in_quotes(declaration_.name) + ": " + found,
-            "The value must be " + std::string(describe(declaration_.type)) + ".",
-            "An example is {" + in_quotes(declaration_.name) + ": " + std::string(declaration_.default_json) + "}.");
+        throw Error(sqlstate::kInvalidParameterValue,
+                    "invalid value for option " + in_quotes(declaration_.name) + ": " + found,
+                    "The value must be " + std::string(describe(declaration_.type)) + ".",
+                    "An example is {" + in_quotes(declaration_.name) + ": " + example() + "}.");
+    }
+
+    // The default, where it shows anything.
+    std::string example() const {
+        switch (declaration_.type) {
+        case OptionType::kText:
+            return "\"text\"";
+        case OptionType::kTextArray:
+            return "[\"text\"]";
+        case OptionType::kTextMap:
+            return "{\"text\": \"text\"}";
+        default:
+            return std::string(declaration_.default_json);
+        }
     }
 
     const OptionDeclaration& declaration_;
@@ -183,12 +226,17 @@ class Check {
 // Objects with a key twice are refused: which value was meant cannot be known.
 Json parse_object(std::string_view method, std::string_view text) {
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Json::object();
-    std::vector<std::string> keys;
+    std::vector<std::string> names;    // of options
+    std::vector<std::string> members;  // of the object that is the value of the last one
     std::string repeated;
     const auto note_key = [&](int depth, Json::parse_event_t event, Json& parsed) {
-        if (event != Json::parse_event_t::key || depth != 1) return true;
+        if (event != Json::parse_event_t::key || depth > 2) return true;
         const auto& key = parsed.get_ref<const std::string&>();
-        if (std::ranges::find(keys, key) != keys.end()) repeated = key;
+        if (depth == 1) members.clear();
+        std::vector<std::string>& keys = depth == 1 ? names : members;
+        if (std::ranges::find(keys, key) != keys.end() && repeated.empty())
+            repeated = depth == 1 ? "option " + in_quotes(key)
+                                  : "member " + in_quotes(key) + " of option " + in_quotes(names.back());
         keys.push_back(key);
         return true;
     };
@@ -205,8 +253,7 @@ Json parse_object(std::string_view method, std::string_view text) {
                     "options of method " + in_quotes(method) + " must be a JSON object",
                     "Found a JSON " + std::string(json.type_name()) + ".",
                     "Write options as a JSON object, such as {\"epochs\": 20}.");
-    if (!repeated.empty())
-        throw Error(sqlstate::kInvalidParameterValue, "option " + in_quotes(repeated) + " is given more than once");
+    if (!repeated.empty()) throw Error(sqlstate::kInvalidParameterValue, repeated + " is given more than once");
     return json;
 }
 
@@ -255,10 +302,34 @@ const std::vector<std::int64_t>& Options::integers(std::string_view name) const 
     return std::get<std::vector<std::int64_t>>(at(name));
 }
 
+const std::string& Options::text(std::string_view name) const {
+    return std::get<std::string>(at(name));
+}
+
+const std::vector<std::string>& Options::texts(std::string_view name) const {
+    return std::get<std::vector<std::string>>(at(name));
+}
+
+const TextMap& Options::text_map(std::string_view name) const {
+    return std::get<TextMap>(at(name));
+}
+
 Json Options::to_json() const {
     Json json = Json::object();
-    for (const auto& [name, value] : values_)
-        std::visit([&member = json[name]](const auto& held) { member = held; }, value);
+    for (const auto& [name, value] : values_) {
+        Json& member = json[name];
+        if (const auto* map = std::get_if<TextMap>(&value)) {
+            member = Json::object();
+            for (const auto& [key, text] : *map)
+                member[key] = text;
+            continue;
+        }
+        std::visit(
+            [&member](const auto& held) {
+                if constexpr (!std::is_same_v<std::decay_t<decltype(held)>, TextMap>) member = held;
+            },
+            value);
+    }
     return json;
 }
 

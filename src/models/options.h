@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,7 +15,16 @@
 
 namespace tensile {
 
-enum class OptionType : std::uint8_t { kInteger, kReal, kBoolean, kChoice, kIntegerArray };
+enum class OptionType : std::uint8_t {
+    kInteger,
+    kReal,
+    kBoolean,
+    kChoice,
+    kIntegerArray,
+    kText,
+    kTextArray,
+    kTextMap,  // a JSON object of text to text
+};
 
 struct OptionDeclaration {
     std::string_view name;
@@ -26,7 +36,10 @@ struct OptionDeclaration {
     std::string_view help = {};
 };
 
-using OptionValue = std::variant<std::int64_t, double, bool, std::string, std::vector<std::int64_t>>;
+// In the order in which the members were given.
+using TextMap = std::vector<std::pair<std::string, std::string>>;
+using OptionValue =
+    std::variant<std::int64_t, double, bool, std::string, std::vector<std::int64_t>, std::vector<std::string>, TextMap>;
 
 // A complete, validated set: every declared option has a value.
 class Options {
@@ -41,6 +54,9 @@ class Options {
     bool boolean(std::string_view name) const;
     const std::string& choice(std::string_view name) const;
     const std::vector<std::int64_t>& integers(std::string_view name) const;
+    const std::string& text(std::string_view name) const;
+    const std::vector<std::string>& texts(std::string_view name) const;
+    const TextMap& text_map(std::string_view name) const;
 
     // Every option with its value, in declaration order; stored in the model's manifest.
     nlohmann::ordered_json to_json() const;

@@ -59,6 +59,7 @@
 #include "graph/ops/sum_of_squares.h"
 #include "graph/ops/tanh.h"
 #include "support/image_op_cases.h"
+#include "support/mode_op_cases.h"
 #include "support/op_cases.h"
 
 namespace tensile::test {
@@ -682,6 +683,7 @@ const std::vector<OpCase>& op_cases() {
         add_optimizers(list);
         std::vector<OpCase> all = list.take();
         std::ranges::move(image_op_cases(), std::back_inserter(all));
+        std::ranges::move(mode_op_cases(), std::back_inserter(all));
         return all;
     }();
     return cases;

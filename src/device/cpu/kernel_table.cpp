@@ -21,6 +21,7 @@ KernelTable make_kernel_table() {
     add_sparse_row_kernels(table);
     add_data_movement_kernels(table);
     add_pooling_kernels(table);
+    add_mode_product_kernels(table);
     add_convolution_plans(table);
     return table;
 }

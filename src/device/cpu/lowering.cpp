@@ -16,9 +16,11 @@ namespace {
 
 constexpr std::string_view kMatmul = "matmul";
 constexpr std::string_view kBatchedMatmul = "batched_matmul";
+constexpr std::string_view kModeProduct = "mode_product";
 
 // What one core does in a nanosecond, roughly; used to choose tile sizes, so only the order of magnitude matters.
 constexpr double kMatmulFlopsPerNanosecond = 80;
+constexpr double kModeProductFlopsPerNanosecond = 40;
 constexpr double kBytesPerNanosecond = 10;
 // A tile of a row-wise group takes at least this long where there are rows enough, and never much more than the latter.
 constexpr double kShortestTile = 20e3;
@@ -135,6 +137,8 @@ class Lowering {
         const OpCost cost = cost_of(node);
         const auto rows = static_cast<double>(std::max<std::int64_t>(type_of(node.outputs[0]).shape.rows(), 1));
         if (node.op->name() == kMatmul) return cost.flops / kMatmulFlopsPerNanosecond / rows;
+        if (node.op->name() == kModeProduct)
+            return std::max(cost.flops / kModeProductFlopsPerNanosecond, cost.bytes / kBytesPerNanosecond) / rows;
         return cost.bytes / kBytesPerNanosecond / rows;
     }
 
@@ -165,21 +169,26 @@ class Lowering {
         if (fixed_row_tiles_ && part.extent_slot != Shape::kStatic) return kInvariantRows;
         double nanoseconds = 0;
         std::int64_t widest = 0;  // elements of the largest right operand of a product
+        bool small_blocks = false;
         for (std::int32_t index : part.nodes) {
             const Node& node = node_at(index);
             nanoseconds += nanoseconds_per_row(node);
+            small_blocks = small_blocks || node.op->name() == kModeProduct;
             if (node.op->name() != kMatmul) continue;
             const MatmulProblem problem = problem_of(node);
             widest = std::max(widest, problem.inner * problem.columns);
         }
         // Products are efficient from 32 rows on, with large right operands (which oneDNN packs for each call) from 64.
         constexpr std::int64_t kLargeOperand = 128 * 1024;
-        std::int64_t rows = kFewestRows;
+        // Products along modes are made of small blocks, many in each row, whatever the tile.
+        constexpr std::int64_t kFewestRowsOfBlocks = 4;
+        const std::int64_t fewest = small_blocks && widest == 0 ? kFewestRowsOfBlocks : kFewestRows;
+        std::int64_t rows = fewest;
         if (widest > 0) rows = widest >= kLargeOperand || part.rows >= 1024 ? 64 : 32;
         if (widest > 0 && part.rows >= 2048) rows = 128;
         while (rows < part.rows && nanoseconds * static_cast<double>(rows) < kShortestTile)
             rows *= 2;
-        while (rows > kFewestRows && nanoseconds * static_cast<double>(rows) > kLongestTile)
+        while (rows > (small_blocks ? 1 : kFewestRows) && nanoseconds * static_cast<double>(rows) > kLongestTile)
             rows /= 2;
         return std::clamp<std::int64_t>(rows, 1, std::max<std::int64_t>(part.rows, 1));
     }

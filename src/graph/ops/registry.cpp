@@ -2,6 +2,7 @@
 #include <array>
 #include <string>
 
+#include "graph/ops/absolute.h"
 #include "graph/ops/adam.h"
 #include "graph/ops/adam_rows.h"
 #include "graph/ops/add.h"
@@ -38,6 +39,7 @@
 #include "graph/ops/matmul.h"
 #include "graph/ops/max_pool_2d.h"
 #include "graph/ops/merge_rows.h"
+#include "graph/ops/mode_product.h"
 #include "graph/ops/moving_average_update.h"
 #include "graph/ops/multiply.h"
 #include "graph/ops/pad_columns.h"
@@ -53,7 +55,9 @@
 #include "graph/ops/slice_columns.h"
 #include "graph/ops/softmax.h"
 #include "graph/ops/softmax_cross_entropy_loss.h"
+#include "graph/ops/split_columns.h"
 #include "graph/ops/split_heads.h"
+#include "graph/ops/spread_mode.h"
 #include "graph/ops/sqrt.h"
 #include "graph/ops/square.h"
 #include "graph/ops/squared_error_loss.h"
@@ -157,6 +161,13 @@ std::span<const Op* const> all_ops() {
         &causal_softmax_gradient_op(),
         &lstm_cell_op(),
         &lstm_cell_gradient_op(),
+        &mode_product_op(),
+        &mode_product_gradient_op(),
+        &spread_mode_op(),
+        &fold_mode_op(),
+        &split_columns_op(),
+        &absolute_op(),
+        &absolute_gradient_op(),
     };
     return list;
 }

@@ -30,6 +30,12 @@ struct WindowLoss {
     ValueId weight_sum;
 };
 
+// What a training step computes of a network.
+struct WindowPass {
+    ValueId prediction;
+    ValueId penalty;  // f[], added to the objective but not to what is judged; invalid: none
+};
+
 class WindowNetwork {
   public:
     virtual ~WindowNetwork() = default;
@@ -46,6 +52,10 @@ class WindowNetwork {
 
     // The forward pass: f[B, ...]. `random` (i64[2] {seed, counter}) is valid in training only: dropout.
     virtual ValueId forward(ProgramBuilder& builder, std::span<const ValueId> inputs, ValueId random) const = 0;
+    // The same with what only a training step needs.
+    virtual WindowPass training_pass(ProgramBuilder& builder, std::span<const ValueId> inputs, ValueId random) const {
+        return {forward(builder, inputs, random), {}};
+    }
     // `prediction` is what forward() returned for `inputs`. A missing target must not matter, whatever the forward pass
     // gives there.
     virtual WindowLoss loss(ProgramBuilder& builder, ValueId prediction, std::span<const ValueId> inputs,

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "graph/ops/add_scalars.h"
 #include "graph/ops/affine_constant.h"
 #include "graph/ops/copy.h"
 #include "graph/ops/divide.h"
@@ -55,8 +56,9 @@ Program WindowProgramBuilder::training(std::int64_t capacity) const {
     const std::vector<ValueId> inputs = declare(builder, network_.inputs(), capacity, extent);
     const std::vector<ValueId> targets = declare(builder, network_.targets(), capacity, extent);
     const ValueId random = builder.input("random", {DType::kI64, {2}});
-    const ValueId prediction = network_.forward(builder, inputs, random);
-    const WindowLoss loss = network_.loss(builder, prediction, inputs, targets);
+    const WindowPass pass = network_.training_pass(builder, inputs, random);
+    WindowLoss loss = network_.loss(builder, pass.prediction, inputs, targets);
+    if (pass.penalty.valid()) loss.objective = ops::add_scalars(builder, {{loss.objective, pass.penalty}});
     builder.output("objective", loss.objective);
     builder.output("error_sum", loss.error_sum);
     builder.output("weight_sum", loss.weight_sum);

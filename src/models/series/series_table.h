@@ -6,7 +6,9 @@
 // no value at all; in others only combinations that occurred are there.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,9 +17,14 @@
 
 namespace tensile {
 
+// Cells of all values and covariates of one table together: 8 GiB.
+inline constexpr std::int64_t kMostSeriesCells = std::int64_t{1} << 31;
+
 struct SeriesMode {
     std::string name;               // of the column
     std::vector<std::string> keys;  // distinct, ascending in bytes
+
+    bool operator==(const SeriesMode&) const = default;
 };
 
 // Known also for the future (a holiday, a price list); NaN where it is not known.
@@ -54,9 +61,23 @@ struct SeriesTable {
     std::uint64_t bytes() const;
 };
 
+// How many series a dense table with these modes has (the greatest integer when they are more than that), and their
+// keys.
+std::int64_t product_of_keys(std::span<const SeriesMode> modes);
+std::vector<std::int32_t> product_keys(std::span<const SeriesMode> modes);
+
 // The same with the product of all keys as its series. Throws Error 54000 when that would be more than `most_cells`
 // cells.
 SeriesTable dense(const SeriesTable& table, std::int64_t most_cells);
+
+// "station=Aotizhongxin, pollutant=NO2": how messages name a series; empty for the only series of a table without
+// modes.
+std::string describe_series(const SeriesTable& table, std::int64_t series);
+
+// Calls visit(series, values) for each series in order, `values` being its values side by side. Throws Error
+// 57014 soon after `stop` is set.
+void for_each_series(const SeriesTable& table, const std::atomic<bool>* stop,
+                     const std::function<void(std::int64_t series, std::span<const float> values)>& visit);
 
 // The first `steps` points in time only (covariates and graphs as they are, cut likewise).
 SeriesTable first_steps(const SeriesTable& table, std::int64_t steps);

@@ -25,16 +25,33 @@ struct TimeStep {
 // Error 22023 with a hint that shows examples.
 TimeStep parse_time_step(std::string_view text);
 
-// The step that most distances between successive distinct stamps of a series are multiples of; see the source for the
-// rule. `stamps` ascend strictly. Nothing for fewer than two.
+// The step that most distances between successive distinct stamps of a series are multiples of; see step_inference.h
+// for the rule. `stamps` ascend strictly. Nothing for fewer than two.
 std::optional<TimeStep> infer_time_step(std::span<const Timestamp> stamps);
+
+// "2026-02-28 13:30:00", with as many digits of a second as are not zero; years before 1 as "0044-03-15 00:00:00 BC".
+std::string format_timestamp(Timestamp time);
+
+// Date arithmetic in the proleptic Gregorian calendar.
+inline constexpr std::int64_t kMicrosecondsPerDay = std::int64_t{24} * 60 * 60 * 1'000'000;
+struct CalendarTime {
+    std::int64_t month = 0;        // since January 2000
+    int day = 1;                   // of the month, from 1
+    std::int64_t time_of_day = 0;  // microseconds
+};
+CalendarTime calendar_time(Timestamp time);
+int days_in_month(std::int64_t month);
 
 struct TimeAxis {
     Timestamp start = 0;  // of point 0
     TimeStep step;
+    // Of a step in months: the day of the month that the points fall on, or the last one of a shorter month. 31 is
+    // every month's last day; 0 takes the day of `start`.
+    int month_day = 0;
 
+    // Throws Error 22008 when that lies outside of what a timestamp can be.
     Timestamp at(std::int64_t index) const;
-    // The point at or before `time` (may be negative), and whether `time` is exactly there.
+    // The point at or before `time` (may be negative), and whether `time` is exactly there. Bounded to +-2^62.
     struct Position {
         std::int64_t index = 0;
         bool exact = true;

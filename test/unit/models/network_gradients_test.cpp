@@ -12,7 +12,7 @@
 #include "models/window_networks/patch_transformer.h"
 #include "models/window_networks/stid_network.h"
 #include "models/window_networks/window_writer.h"
-#include "series_fixture.h"
+#include "window_network_fixture.h"
 
 namespace tensile {
 namespace {

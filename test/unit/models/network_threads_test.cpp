@@ -5,7 +5,7 @@
 #include "memory/tensor_pool.h"
 #include "runtime/arbiter.h"
 #include "runtime/job_runner.h"
-#include "series_fixture.h"
+#include "window_network_fixture.h"
 
 namespace tensile {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "series_fixture.h"
+#include "window_network_fixture.h"
 
 namespace tensile {
 namespace {

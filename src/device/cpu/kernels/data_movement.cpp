@@ -56,6 +56,17 @@ void slice_columns_rows(const TileCall& call) noexcept {
         copy_bytes(mutable_bytes_of(call.outputs[0]) + row * to, bytes_of(call.inputs[0]) + row * from + offset, to);
 }
 
+void split_columns_rows(const TileCall& call) noexcept {
+    const std::int64_t from = row_bytes(call.inputs[0].type);
+    const std::int64_t to = row_bytes(call.outputs[0].type);
+    std::int64_t offset = 0;
+    for (const TensorView& part : call.outputs) {
+        for (std::int64_t row = call.begin; row < call.end; ++row)
+            copy_bytes(mutable_bytes_of(part) + row * to, bytes_of(call.inputs[0]) + row * from + offset, to);
+        offset += to;
+    }
+}
+
 void pad_columns_rows(const TileCall& call) noexcept {
     const std::int64_t from = row_bytes(call.inputs[0].type);
     const std::int64_t to = row_bytes(call.outputs[0].type);
@@ -221,6 +232,7 @@ void add_data_movement_kernels(KernelTable& table) {
     table.add_rows("broadcast_rows", &broadcast_rows_rows);
     table.add_rows("concat_columns", &concat_columns_rows);
     table.add_rows("slice_columns", &slice_columns_rows);
+    table.add_rows("split_columns", &split_columns_rows);
     table.add_rows("pad_columns", &pad_columns_rows);
     table.add_rows("cast", &cast_rows);
     table.add_plan("concat_rows", &row_range_plan<&concat_rows_tile>);

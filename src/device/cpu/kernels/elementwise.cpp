@@ -63,6 +63,15 @@ struct ReluGradient {
         return hn::IfThenElseZero(hn::Gt(y, hn::Zero(d)), dy);
     }
 };
+struct Absolute {
+    FloatVector operator()(FloatTag, FloatVector x) const { return hn::Abs(x); }
+};
+struct AbsoluteGradient {
+    FloatVector operator()(FloatTag d, FloatVector x, FloatVector dy) const {
+        const FloatVector zero = hn::Zero(d);
+        return hn::IfThenElse(hn::Lt(x, zero), hn::Neg(dy), hn::IfThenElseZero(hn::Gt(x, zero), dy));
+    }
+};
 struct Square {
     FloatVector operator()(FloatTag, FloatVector x) const { return hn::Mul(x, x); }
 };
@@ -176,6 +185,8 @@ void add_elementwise(KernelTable& table) {
     table.add_rows("divide", &binary_rows<Divide>, kBoth);
     table.add_rows("relu", &unary_rows<Relu>, kFirst);
     table.add_rows("relu_gradient", &binary_rows<ReluGradient>, kBoth);
+    table.add_rows("absolute", &unary_rows<Absolute>, kFirst);
+    table.add_rows("absolute_gradient", &binary_rows<AbsoluteGradient>, kBoth);
     table.add_rows("square", &unary_rows<Square>, kFirst);
     table.add_rows("square_gradient", &binary_rows<SquareGradient>, kBoth);
     table.add_rows("sqrt", &unary_rows<Sqrt>, kFirst);

@@ -22,6 +22,7 @@ void add_dropout_kernels(KernelTable& table);
 void add_sparse_row_kernels(KernelTable& table);
 void add_data_movement_kernels(KernelTable& table);
 void add_pooling_kernels(KernelTable& table);
+void add_mode_product_kernels(KernelTable& table);
 
 // Elements of one tile of an elementwise pass over a few arrays: 5 to 20 us.
 inline constexpr std::int64_t kElementsPerTile = 8192;

@@ -1,0 +1,541 @@
+// See autoregression.h.
+#include "models/linear_forecast/autoregression.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "models/forecast/gap_bridges.h"
+#include "models/forecast/lag_gram.h"
+#include "models/forecast/ridge_solver.h"
+#include "models/forecast/series_baseline.h"
+#include "models/forecast/value_range.h"
+#include "models/linear_forecast/lag_shapes.h"
+#include "models/stop.h"
+
+namespace tensile {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Gaps up to this many steps are bridged by a straight line when an equation is learned; longer ones end a run.
+constexpr std::int64_t kBridgedGap = 6;
+// Windows that an equation needs: this many for each lag and some more.
+constexpr std::int64_t kWindowsPerLag = 2;
+constexpr std::int64_t kFurtherWindows = 4;
+
+// One series' equation. Without lags its forecast is NaN: there was no value at all.
+struct Equation {
+    double intercept = 0;
+    std::vector<double> coefficients;  // by lag of the shape
+};
+
+LagGram gram_of(std::span<const double> values, std::int64_t window) {
+    LagGram gram(window);
+    for_each_run(values, [&](std::span<const double> run) { gram.add(run); });
+    return gram;
+}
+
+// Solves for the equation of `shape` for values of which `gram` was taken less `centre`. Empty when there are too few windows or the
+// values do not vary.
+std::optional<Equation> solve(const LagGram& gram, const LagShape& shape, double centre, RidgeSolver& solver,
+                              const WindowMoments& moments) {
+    const std::size_t unknowns = static_cast<std::size_t>(moments.size) - 1;
+    const auto wanted = static_cast<std::int64_t>(unknowns) * kWindowsPerLag + kFurtherWindows;
+    if (gram.count() < wanted || unknowns == 0) return std::nullopt;
+    const std::size_t size = static_cast<std::size_t>(moments.size);
+    std::vector<double> left(unknowns * unknowns);
+    std::vector<double> right(unknowns);
+    double variance = 0;
+    for (std::size_t a = 0; a < unknowns; ++a) {
+        std::copy_n(moments.covariances.data() + a * size, unknowns, left.data() + a * unknowns);
+        right[a] = moments.covariances[a * size + unknowns];
+        variance += moments.covariances[a * size + a];
+    }
+    if (!(variance > 0) || !solver.factorize(left, shape.lambda)) return std::nullopt;
+    solver.solve(right, 1);
+    Equation equation;
+    equation.intercept = moments.means[unknowns];
+    double total = 0;
+    for (std::size_t a = 0; a < unknowns; ++a) {
+        equation.intercept -= right[a] * moments.means[a];
+        total += right[a];
+    }
+    if (shape.differenced) {
+        // d_t - d_{t-1} = c + sum a_k (d_{t-k} - d_{t-1}): the last value has what is missing to one.
+        equation.coefficients.push_back(1 - total);
+        total = 1;
+    }
+    equation.coefficients.insert(equation.coefficients.end(), right.begin(), right.end());
+    equation.intercept += centre * (1 - total);
+    for (const double coefficient : equation.coefficients)
+        if (!std::isfinite(coefficient)) return std::nullopt;
+    return std::isfinite(equation.intercept) ? std::optional(equation) : std::nullopt;
+}
+
+double next_value(const Equation& equation, std::span<const std::int64_t> lags, const double* at) {
+    double value = equation.intercept;
+    for (std::size_t k = 0; k < lags.size(); ++k)
+        value += equation.coefficients[k] * at[-lags[k]];
+    return value;
+}
+
+// Replaces gaps, in order of time, by what the equation expects from the values before; before there are enough of them by the last
+// value, and before the first by the first.
+void fill_gaps(const Equation& equation, std::span<const std::int64_t> lags, std::vector<double>& values) {
+    const auto first = std::ranges::find_if(values, [](double value) { return !std::isnan(value); });
+    if (first == values.end()) {
+        std::ranges::fill(values, 0);
+        return;
+    }
+    std::fill(values.begin(), first, *first);
+    const std::int64_t reach = lags.back();
+    for (auto t = first - values.begin() + 1; t < static_cast<std::ptrdiff_t>(values.size()); ++t) {
+        double& value = values[static_cast<std::size_t>(t)];
+        if (std::isnan(value)) value = t >= reach ? next_value(equation, lags, &value) : (&value)[-1];
+    }
+}
+
+// The longest past that a forecast of an equation looks at: enough for gaps to be filled from values before them.
+std::int64_t reach_of(std::span<const std::int64_t> lags) {
+    return 3 * lags.back() + kBridgedGap;
+}
+
+// Forecasts less their baseline from each origin; `values` are of the steps from `begin` on, without gaps.
+template <typename Take>
+void feed_back(const Equation& equation, std::span<const std::int64_t> lags, std::span<const double> values,
+               std::int64_t begin, std::span<const std::int64_t> origins, std::int64_t horizon, const Take& take) {
+    const std::int64_t reach = lags.back();
+    std::vector<double> buffer(static_cast<std::size_t>(reach + horizon));
+    for (std::size_t o = 0; o < origins.size(); ++o) {
+        const std::int64_t known = origins[o] - begin;
+        for (std::int64_t k = 0; k < reach; ++k) {
+            const std::int64_t at = std::max<std::int64_t>(known - reach + k, 0);
+            buffer[static_cast<std::size_t>(k)] = known > 0 ? values[static_cast<std::size_t>(at)] : 0;
+        }
+        for (std::int64_t h = 0; h < horizon; ++h) {
+            double& value = buffer[static_cast<std::size_t>(reach + h)];
+            value = next_value(equation, lags, &value);
+            take(o, h, value);
+        }
+    }
+}
+
+class AutoregressionModel final : public ClosedFormModel {
+  public:
+    std::vector<LagShape> shapes;
+    std::vector<std::int32_t> shape_of;  // [series], -1: no value at all
+    std::vector<double> intercepts;      // [series]
+    std::vector<std::int64_t> coefficients_at;
+    std::vector<double> coefficients;
+    std::vector<std::int64_t> profiles_at;
+    std::vector<float> profiles;
+    std::vector<float> effects;  // [series, 2 * covariates]
+    std::int64_t covariates = 0;
+    std::int64_t fallbacks_ = 0;
+
+    void forecast(const SeriesPanel& panel, const PanelState*, std::int64_t series,
+                  std::span<const std::int64_t> origins, std::int64_t horizon, std::span<float> out) const override {
+        const auto one = static_cast<std::size_t>(series);
+        const std::span<const float> values = panel.of(series);
+        const std::int64_t last = origins.empty() ? 0 : origins.back();
+        const ObservedSpan observed = observed_span(values.first(static_cast<std::size_t>(last)));
+        if (shape_of[one] < 0 || observed.length() == 0) {
+            std::ranges::fill(out, std::numeric_limits<float>::quiet_NaN());
+            return;
+        }
+        const LagShape& shape = shapes[static_cast<std::size_t>(shape_of[one])];
+        Equation equation;
+        equation.intercept = intercepts[one];
+        const auto first = coefficients.begin() + coefficients_at[one];
+        equation.coefficients.assign(first, first + static_cast<std::ptrdiff_t>(shape.lags.size()));
+        const auto width = static_cast<std::size_t>(2 * covariates);
+        const SeriesBaseline baseline{std::span(profiles).subspan(static_cast<std::size_t>(profiles_at[one]),
+                                                                  static_cast<std::size_t>(shape.cycle.period)),
+                                      std::span(effects).subspan(one * width, width)};
+
+        const std::int64_t begin = std::max<std::int64_t>(
+            0, std::min(origins.front(), observed.last) - reach_of(shape.lags));
+        std::vector<double> deviations = baseline.deviations(panel, series, begin, last);
+        fill_gaps(equation, shape.lags, deviations);
+        ValueRange range;
+        std::int64_t seen = 0;
+        feed_back(equation, shape.lags, deviations, begin, origins, horizon,
+                  [&](std::size_t origin, std::int64_t h, double deviation) {
+                      range.extend(values.subspan(static_cast<std::size_t>(seen),
+                                                  static_cast<std::size_t>(origins[origin] - seen)));
+                      seen = origins[origin];
+                      const bool known = origins[origin] > observed.first;
+                      const double value = deviation + baseline.at(panel, series, origins[origin] + h);
+                      out[origin * static_cast<std::size_t>(horizon) + static_cast<std::size_t>(h)] =
+                          known ? static_cast<float>(range.clamp(value)) : std::numeric_limits<float>::quiet_NaN();
+                  });
+    }
+
+    std::unique_ptr<ClosedFormModel> refit(const SeriesPanel& panel, std::int64_t steps,
+                                           const std::atomic<bool>* stop) const override;
+
+    std::int64_t fallbacks() const override { return fallbacks_; }
+
+    void save(Json& manifest, WeightWriter& weights) const override {
+        Json& list = manifest["shapes"] = Json::array();
+        for (const LagShape& shape : shapes)
+            list.push_back(shape.to_json());
+        manifest["covariates"] = covariates;
+        manifest["fallbacks"] = fallbacks_;
+        weights.write(shape_of);
+        weights.write(intercepts);
+        weights.write(coefficients);
+        weights.write(profiles);
+        weights.write(effects);
+    }
+
+    std::uint64_t bytes() const override {
+        return shape_of.size() * (sizeof(std::int32_t) + sizeof(double) + 2 * sizeof(std::int64_t)) +
+               coefficients.size() * sizeof(double) + (profiles.size() + effects.size()) * sizeof(float);
+    }
+
+    // Where each series' coefficients and profile begin, from the shapes.
+    void index() {
+        coefficients_at.clear();
+        profiles_at.clear();
+        std::int64_t coefficient = 0;
+        std::int64_t profile = 0;
+        for (const std::int32_t shape : shape_of) {
+            coefficients_at.push_back(coefficient);
+            profiles_at.push_back(profile);
+            if (shape < 0) continue;
+            coefficient += static_cast<std::int64_t>(shapes[static_cast<std::size_t>(shape)].lags.size());
+            profile += shapes[static_cast<std::size_t>(shape)].cycle.period;
+        }
+    }
+
+    void add(std::int32_t shape, const Equation& equation, const SeriesBaseline& baseline) {
+        shape_of.push_back(shape);
+        intercepts.push_back(equation.intercept);
+        coefficients.insert(coefficients.end(), equation.coefficients.begin(), equation.coefficients.end());
+        profiles.insert(profiles.end(), baseline.profile().begin(), baseline.profile().end());
+        std::vector<float> own(baseline.effects().begin(), baseline.effects().end());
+        own.resize(static_cast<std::size_t>(2 * covariates));
+        effects.insert(effects.end(), own.begin(), own.end());
+    }
+};
+
+// Judges all shapes on one series; solvers and Gram matrices are used again from series to series.
+class SeriesSolver {
+  public:
+    explicit SeriesSolver(std::span<const LagShape> shapes) : shapes_(shapes) {}
+
+    // Calls take(shape, equation, baseline) for every shape in `chosen` (ascending) that the first `steps` of the series allow.
+    template <typename Take>
+    void solve_all(const SeriesPanel& panel, std::int64_t series, std::int64_t steps, std::span<const std::int32_t> chosen,
+                   const Take& take) {
+        const ObservedSpan observed = observed_span(panel.of(series).first(static_cast<std::size_t>(steps)));
+        std::optional<LagGram> gram;
+        std::optional<SeriesBaseline> baseline;
+        std::vector<double> deviations;
+        double centre = 0;
+        std::vector<std::int64_t> positions;
+        WindowMoments moments;
+        const LagShape* previous = nullptr;
+        for (const std::int32_t index : chosen) {
+            const LagShape& shape = shapes_[static_cast<std::size_t>(index)];
+            if (observed.length() <= shape.least_steps()) continue;
+            if (!previous || !(previous->cycle == shape.cycle)) {
+                baseline = SeriesBaseline::fit(panel, series, steps, shape.cycle);
+                deviations = baseline->deviations(panel, series, observed.first, observed.last);
+                bridge_gaps(deviations, kBridgedGap);
+                double count = 0;
+                centre = 0;
+                for (const double value : deviations)
+                    if (!std::isnan(value)) {
+                        centre += value;
+                        count += 1;
+                    }
+                centre /= count;
+                for (double& value : deviations)
+                    value -= centre;
+                gram.reset();
+            }
+            const std::int64_t window = window_of(shape, chosen);
+            if (!gram || gram->window() != window) gram = gram_of(deviations, window);
+            if (!previous || !previous->same_equation(shape) || !(previous->cycle == shape.cycle)) {
+                positions.clear();
+                for (const std::int64_t lag : shape.lags)
+                    if (!shape.differenced || lag != 1) positions.push_back(window - 1 - lag);
+                positions.push_back(window - 1);
+                moments = moments_of(*gram, positions, shape.differenced ? window - 2 : -1);
+            }
+            previous = &shape;
+            const std::size_t unknowns = positions.size() - 1;
+            if (solver_.size() != unknowns) solver_ = RidgeSolver(unknowns);
+            if (const std::optional<Equation> equation = solve(*gram, shape, centre, solver_, moments))
+                take(index, *equation, *baseline);
+        }
+    }
+
+  private:
+    // Shapes of one cycle share a Gram matrix: those with lags within two inner cycles one, those that look further back another.
+    std::int64_t window_of(const LagShape& shape, std::span<const std::int32_t> chosen) const {
+        std::int64_t longest = 0;
+        for (const std::int32_t index : chosen) {
+            const LagShape& other = shapes_[static_cast<std::size_t>(index)];
+            if (other.cycle == shape.cycle && other.far == shape.far) longest = std::max(longest, other.lags.back());
+        }
+        return longest + 1;
+    }
+
+    std::span<const LagShape> shapes_;
+    RidgeSolver solver_{0};
+};
+
+// The fallback of a series that no equation can be learned from: what it was a season ago, or its last value.
+std::pair<std::int32_t, Equation> fallback(std::span<const LagShape> shapes, std::int64_t observed) {
+    for (std::size_t i = shapes.size(); i-- > 0;)
+        if (shapes[i].persistence && shapes[i].lags.back() <= observed) return {static_cast<std::int32_t>(i), {0, {1.0}}};
+    throw InternalError("no shape repeats the last value");
+}
+
+std::unique_ptr<AutoregressionModel> equations_for(const SeriesPanel& panel, std::int64_t steps,
+                                                   std::vector<LagShape> shapes, std::span<const std::int32_t> chosen,
+                                                   const std::atomic<bool>* stop) {
+    auto model = std::make_unique<AutoregressionModel>();
+    model->shapes = std::move(shapes);
+    model->covariates = static_cast<std::int64_t>(panel.covariates.size());
+    SeriesSolver solver(model->shapes);
+    for (std::int64_t series = 0; series < panel.series; ++series) {
+        throw_if_stopped(stop);
+        const std::int32_t shape = chosen[static_cast<std::size_t>(series)];
+        const std::int64_t observed = observed_span(panel.of(series).first(static_cast<std::size_t>(steps))).length();
+        if (observed == 0) {
+            model->add(-1, {}, {});
+            model->fallbacks_ += 1;
+            continue;
+        }
+        bool solved = false;
+        if (shape >= 0 && !model->shapes[static_cast<std::size_t>(shape)].persistence)
+            solver.solve_all(panel, series, steps, std::span(&shape, 1),
+                             [&](std::int32_t index, const Equation& equation, const SeriesBaseline& baseline) {
+                                 model->add(index, equation, baseline);
+                                 solved = true;
+                             });
+        if (solved) continue;
+        const bool repeats = shape >= 0 && model->shapes[static_cast<std::size_t>(shape)].persistence;
+        const auto [simple, equation] = fallback(model->shapes, observed);
+        model->add(repeats ? shape : simple, equation, {});
+        model->fallbacks_ += repeats ? 0 : 1;
+    }
+    model->index();
+    return model;
+}
+
+std::unique_ptr<ClosedFormModel> AutoregressionModel::refit(const SeriesPanel& panel, std::int64_t steps,
+                                                            const std::atomic<bool>* stop) const {
+    return equations_for(panel, steps, shapes, shape_of, stop);
+}
+
+// Mean absolute errors of a shape's forecasts from the first and from the second half of the origins; infinite where nothing
+// was observed.
+std::array<float, 2> validation_errors(const SeriesPanel& panel, std::int64_t series, const ValidationPlan& plan,
+                        const LagShape& shape, const Equation& equation, const SeriesBaseline& baseline) {
+    const std::span<const float> values = panel.of(series);
+    const ObservedSpan observed = observed_span(values.first(static_cast<std::size_t>(plan.fit_steps)));
+    const ValueRange range(values.first(static_cast<std::size_t>(plan.fit_steps)));
+    const std::int64_t begin =
+        std::max<std::int64_t>(0, std::min(plan.origins.front(), observed.last) - reach_of(shape.lags));
+    std::vector<double> deviations = baseline.deviations(panel, series, begin, plan.origins.back());
+    fill_gaps(equation, shape.lags, deviations);
+    std::array<double, 2> sums = {};
+    std::array<double, 2> counts = {};
+    feed_back(equation, shape.lags, deviations, begin, plan.origins, plan.horizon,
+              [&](std::size_t origin, std::int64_t h, double deviation) {
+                  const std::int64_t step = plan.origins[origin] + h;
+                  const float truth = values[static_cast<std::size_t>(step)];
+                  if (std::isnan(truth)) return;
+                  const std::size_t half = 2 * origin < plan.origins.size() ? 0 : 1;
+                  sums[half] += std::abs(range.clamp(deviation + baseline.at(panel, series, step)) - truth);
+                  counts[half] += 1;
+              });
+    std::array<float, 2> errors;
+    for (const std::size_t half : {0, 1})
+        errors[half] = counts[half] > 0 ? static_cast<float>(sums[half] / counts[half])
+                                        : std::numeric_limits<float>::infinity();
+    // A half without forecasts or values says what the other does.
+    for (const std::size_t half : {0, 1})
+        if (counts[half] == 0) errors[half] = errors[1 - half];
+    return errors;
+}
+
+// The errors of every shape on every series in two halves of the validation span: [series, shapes, 2].
+struct ShapeErrors {
+    std::size_t series;
+    std::size_t shapes;
+    std::vector<float> values;
+
+    ShapeErrors(std::size_t series_count, std::size_t shape_count)
+        : series(series_count),
+          shapes(shape_count),
+          values(series_count * shape_count * 2, std::numeric_limits<float>::infinity()) {}
+    std::span<float, 2> of(std::size_t one, std::size_t shape) {
+        return std::span<float, 2>(values.data() + (one * shapes + shape) * 2, 2);
+    }
+    // Over the halves that `half` names: 0, 1 or both (2).
+    float at(std::size_t one, std::size_t shape, int half) const {
+        const float* own = values.data() + (one * shapes + shape) * 2;
+        return half < 2 ? own[half] : (own[0] + own[1]) / 2;
+    }
+};
+
+// Errors of one half relative to the best shape of each series, and their mean over the series by shape.
+struct RelativeErrors {
+    // What a shape that a series does not allow counts for the mean.
+    static constexpr float kNotPossible = 2;
+    std::vector<float> own;  // [series, shapes]; infinite where the series does not allow the shape
+    std::vector<double> mean;
+    std::vector<bool> judged;  // by series: whether it was observed in the validation span
+
+    RelativeErrors(const ShapeErrors& errors, int half)
+        : own(errors.series * errors.shapes), mean(errors.shapes), judged(errors.series) {
+        double count = 0;
+        for (std::size_t s = 0; s < errors.series; ++s) {
+            float best = std::numeric_limits<float>::infinity();
+            for (std::size_t c = 0; c < errors.shapes; ++c)
+                best = std::min(best, errors.at(s, c, half));
+            judged[s] = std::isfinite(best);
+            if (!judged[s]) continue;
+            count += 1;
+            for (std::size_t c = 0; c < errors.shapes; ++c) {
+                const float error = errors.at(s, c, half);
+                float& relative = own[s * errors.shapes + c];
+                relative = best > 0 ? error / best : (error > 0 ? kNotPossible : 1);
+                mean[c] += std::min(relative, kNotPossible);
+            }
+        }
+        for (double& value : mean)
+            value /= std::max(count, 1.0);
+    }
+
+    // The shape of a series when its own errors count beside `pooling` times the mean over all series. One that was not observed in
+    // the validation span takes what is best for the others.
+    std::int32_t choose(std::size_t one, double pooling) const {
+        double best = std::numeric_limits<double>::infinity();
+        std::int32_t choice = -1;
+        for (std::size_t c = 0; c < mean.size(); ++c) {
+            const double score = judged[one] ? own[one * mean.size() + c] + pooling * mean[c] : mean[c];
+            if (score < best) {
+                best = score;
+                choice = static_cast<std::int32_t>(c);
+            }
+        }
+        return choice;
+    }
+};
+
+// How much a series shall listen to the others: the weight whose choices from one half of the validation span forecast
+// the other half best.
+double choose_pooling(const ShapeErrors& errors) {
+    constexpr std::array<double, 6> kTried = {0, 0.3, 1, 3, 10, 100};
+    const std::array<RelativeErrors, 2> halves = {RelativeErrors(errors, 0), RelativeErrors(errors, 1)};
+    double least = std::numeric_limits<double>::infinity();
+    double best = kTried.back();
+    for (const double pooling : kTried) {
+        double sum = 0;
+        for (const int half : {0, 1}) {
+            const RelativeErrors& chooser = halves[static_cast<std::size_t>(half)];
+            const RelativeErrors& judge = halves[static_cast<std::size_t>(1 - half)];
+            for (std::size_t s = 0; s < errors.series; ++s) {
+                if (!chooser.judged[s] || !judge.judged[s]) continue;
+                const std::int32_t shape = chooser.choose(s, pooling);
+                sum += judge.own[s * errors.shapes + static_cast<std::size_t>(shape)];
+            }
+        }
+        if (sum < least) {
+            least = sum;
+            best = pooling;
+        }
+    }
+    return best;
+}
+
+class Autoregression final : public ClosedForm {
+  public:
+    std::string_view name() const override { return "ar"; }
+    std::string_view help() const override {
+        return "A ridge regression of every series on its own past, shape chosen on the validation span";
+    }
+    std::span<const OptionDeclaration> options() const override {
+        static const std::array<OptionDeclaration, 3> declarations = {{
+            {"lags", OptionType::kIntegerArray, "[]", 1, 4096, {},
+             "Steps back that a value is regressed on; empty: several sets from the season, tried on the validation span"},
+            {"long_season", OptionType::kInteger, "0", 0, 100000, {},
+             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: none"},
+            {"pooling", OptionType::kReal, "-1", -1, 1000, {},
+             "Weight of the mean over all series, beside a series' own errors, when it chooses the shape of its equation; -1: what the "
+             "validation span says"},
+        }};
+        return declarations;
+    }
+
+    std::unique_ptr<ClosedFormModel> fit(const SeriesPanel& panel, const ValidationPlan& plan,
+                                         const SeriesSettings& settings, const Options& options) const override {
+        std::vector<LagShape> shapes = lag_shapes(settings.season, long_season(options, settings, panel.step),
+                                                  plan.fit_steps, options.integers("lags"));
+        std::vector<std::int32_t> all(shapes.size());
+        std::iota(all.begin(), all.end(), 0);
+        ShapeErrors errors(static_cast<std::size_t>(panel.series), shapes.size());
+        SeriesSolver solver(shapes);
+        for (std::int64_t series = 0; series < panel.series; ++series) {
+            throw_if_stopped(settings.stop);
+            const std::int64_t observed =
+                observed_span(panel.of(series).first(static_cast<std::size_t>(plan.fit_steps))).length();
+            if (observed == 0) continue;
+            const auto judge = [&](std::int32_t shape, const Equation& equation, const SeriesBaseline& baseline) {
+                std::ranges::copy(validation_errors(panel, series, plan, shapes[static_cast<std::size_t>(shape)],
+                                                    equation, baseline),
+                                  errors.of(static_cast<std::size_t>(series), static_cast<std::size_t>(shape)).begin());
+            };
+            for (const std::int32_t c : all)
+                if (const LagShape& shape = shapes[static_cast<std::size_t>(c)];
+                    shape.persistence && shape.lags.back() <= observed)
+                    judge(c, {0, {1.0}}, SeriesBaseline());
+            solver.solve_all(panel, series, plan.fit_steps, all, judge);
+        }
+        const double given = options.real("pooling");
+        const double pooling = given < 0 ? choose_pooling(errors) : given;
+        const RelativeErrors relative(errors, 2);
+        std::vector<std::int32_t> chosen;
+        for (std::size_t series = 0; series < errors.series; ++series)
+            chosen.push_back(relative.choose(series, pooling));
+        return equations_for(panel, plan.fit_steps, std::move(shapes), chosen, settings.stop);
+    }
+
+    std::unique_ptr<ClosedFormModel> load(const Json& manifest, WeightReader& weights) const override {
+        auto model = std::make_unique<AutoregressionModel>();
+        for (const Json& shape : manifest.at("shapes"))
+            model->shapes.push_back(LagShape::from_json(shape));
+        model->covariates = manifest.at("covariates").get<std::int64_t>();
+        model->fallbacks_ = manifest.at("fallbacks").get<std::int64_t>();
+        model->shape_of = weights.read<std::int32_t>();
+        model->intercepts = weights.read<double>();
+        model->coefficients = weights.read<double>();
+        model->profiles = weights.read<float>();
+        model->effects = weights.read<float>();
+        model->index();
+        return model;
+    }
+};
+
+}  // namespace
+
+const ClosedForm& autoregression() {
+    static const Autoregression method;
+    return method;
+}
+
+}  // namespace tensile

@@ -1,0 +1,155 @@
+// See net3_method.h.
+#include "models/net3/net3_method.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "models/forecast/window_training.h"
+#include "models/net3/net3_forecaster.h"
+#include "models/net3/net3_options.h"
+#include "tensor/error.h"
+
+namespace tensile {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// One-step errors of the final weights on the validation part, in units of the values.
+class OneStepJudge final : public WindowJudge {
+  public:
+    OneStepJudge(const Net3Table& table, const Net3Samples& samples, const Net3Scaling& scaling)
+        : table_(table), samples_(samples), scaling_(scaling) {}
+
+    void begin() override { squares_ = absolutes_ = standardised_ = count_ = 0; }
+    void take(std::span<const std::uint32_t> samples, const TensorView& prediction) override {
+        const std::int64_t series = table_.series;
+        for (std::size_t row = 0; row < samples.size(); ++row) {
+            const std::int64_t first = samples_.origin(samples[row]) * series;
+            for (std::int64_t one = 0; one < series; ++one) {
+                const auto place = static_cast<std::size_t>(first + one);
+                if (table_.present[place] == 0) continue;
+                const auto forecast = prediction.as<float>()[static_cast<std::int64_t>(row) * series + one];
+                const double error = static_cast<double>(forecast) - static_cast<double>(table_.values[place]);
+                const double size =
+                    std::abs(error) * static_cast<double>(scaling_.deviation[static_cast<std::size_t>(one)]);
+                standardised_ += error * error;
+                squares_ += size * size;
+                absolutes_ += size;
+                count_ += 1;
+            }
+        }
+    }
+    std::vector<TaskMetric> metrics() const {
+        if (count_ == 0) return {};
+        return {{"net3", "rmse", std::sqrt(squares_ / count_)},
+                {"net3", "mae", absolutes_ / count_},
+                {"net3", "standardized_rmse", std::sqrt(standardised_ / count_)}};
+    }
+
+  private:
+    const Net3Table& table_;
+    const Net3Samples& samples_;
+    const Net3Scaling& scaling_;
+    double squares_ = 0;
+    double absolutes_ = 0;
+    double standardised_ = 0;
+    double count_ = 0;
+};
+
+[[noreturn]] void reject_short(std::int64_t steps, std::int64_t window) {
+    throw Error(sqlstate::kInvalidParameterValue, "series are too short for method net3",
+                "There are " + std::to_string(steps) + " steps to learn from, and a forecast looks at " +
+                    std::to_string(window) + " before its own.",
+                "Lower \"window\" or \"validation\", or give longer series.");
+}
+
+void require_any_value(const SeriesTable& table) {
+    for (const float value : table.values)
+        if (!std::isnan(value)) return;
+    throw Error(sqlstate::kInvalidParameterValue, "series have no values to learn from",
+                "All " + std::to_string(table.steps * table.series()) + " cells are missing.");
+}
+
+class Net3Fit final : public SeriesFit {
+  public:
+    Net3Fit(const SeriesTable& table, const SeriesSettings& settings, const Options& options,
+            const SeriesMethod::Previous* previous) {
+        require_any_value(table);
+        const std::int64_t window = options.integer("window");
+        const auto held_back =
+            static_cast<std::int64_t>(std::floor(settings.validation * static_cast<double>(table.steps)));
+        const std::int64_t training_steps = table.steps - held_back;
+        if (training_steps <= window) reject_short(training_steps, window);
+
+        std::vector<float> skip;
+        if (previous != nullptr) {
+            const auto* stored = dynamic_cast<const Net3Forecaster*>(&previous->forecaster);
+            if (stored == nullptr) throw InternalError("a net3 training goes on from a model of another method");
+            model_ = stored->model();
+            table_ = Net3Table(table, model_.scaling);
+            model_.architecture.fills_gaps = table_.has_gaps;
+        } else {
+            model_.scaling = Net3Scaling::fit(table, training_steps);
+            table_ = Net3Table(table, model_.scaling);
+            model_.architecture =
+                net3_architecture(options, table, table_, training_steps, training_steps - window, settings.stop);
+            if (model_.architecture.skip == Net3Skip::kAutoregression)
+                skip = fit_autoregression(table_, training_steps, window, settings.stop);
+        }
+        model_.training_steps = training_steps;
+        network_ = std::make_unique<Net3Network>(model_.architecture, settings.seed, std::move(skip));
+        if (previous != nullptr) start_from(network_->parameters(), previous->weights);
+        samples_ = std::make_unique<Net3Samples>(table_, model_.architecture, training_steps);
+        if (samples_->training_count() == 0) reject_short(training_steps, window);
+        judge_ = std::make_unique<OneStepJudge>(table_, *samples_, model_.scaling);
+        training_ = std::make_unique<WindowTraining>(
+            *network_, *samples_, window_training_settings(options, settings.seed), judge_.get(), settings.stop);
+    }
+
+    Job& job() override { return training_->job(); }
+    TrainingProgress progress() const override { return training_->progress(); }
+    std::vector<LogLine> take_log() override { return training_->take_log(); }
+    bool stopped_early() const override { return training_->stopped_early(); }
+    Json manifest() const override { return model_.to_json(); }
+    std::vector<std::byte> host_weights() const override { return model_.to_bytes(); }
+    std::vector<TaskMetric> metrics() const override { return judge_->metrics(); }
+    std::uint64_t bytes() const override { return table_.bytes(); }
+
+  private:
+    Net3Model model_;
+    Net3Table table_;
+    std::unique_ptr<Net3Network> network_;
+    std::unique_ptr<Net3Samples> samples_;
+    std::unique_ptr<OneStepJudge> judge_;
+    std::unique_ptr<WindowTraining> training_;
+};
+
+class Net3Method final : public SeriesMethod {
+  public:
+    std::string_view name() const override { return "net3"; }
+    std::string_view help() const override {
+        return "Network of tensor time series: graph convolution over every mode, Tucker compression, tensor LSTM.";
+    }
+    std::span<const OptionDeclaration> options() const override { return net3_option_declarations(); }
+    bool needs_dense_table() const override { return true; }
+    std::unique_ptr<SeriesFit> fit(const SeriesTable& table, const SeriesSettings& settings, const Options& options,
+                                   const Previous* previous) const override {
+        return std::make_unique<Net3Fit>(table, settings, options, previous);
+    }
+    std::unique_ptr<SeriesForecaster> load(const Json& manifest, std::span<const std::byte> host_weights,
+                                           const SeriesTable& table) const override {
+        return std::make_unique<Net3Forecaster>(Net3Model::from(manifest, host_weights), table);
+    }
+};
+
+}  // namespace
+
+const SeriesMethod& net3_method() {
+    static const Net3Method method;
+    return method;
+}
+
+}  // namespace tensile
