@@ -9,7 +9,8 @@ class LinearNetwork final : public SeriesNetwork {
   public:
     LinearNetwork(const NetworkShape& shape, SeriesInputKind past, std::int64_t width, const WindowGeometry& geometry)
         : SeriesNetwork(shape, geometry), past_(add_input({past}, "past", width)) {
-        add_linear("linear", width, output_width());
+        add_parameter("linear/weight", {width, output_width()}, true, constant_content(0));
+        add_parameter("linear/bias", {output_width()}, false, constant_content(0));
     }
 
   private:

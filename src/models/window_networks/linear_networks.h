@@ -1,5 +1,6 @@
 // DLinear and NLinear (Zeng, Chen, Zhang, Xu: "Are transformers effective for time series forecasting?", AAAI 2023,
-// arXiv 2205.13504): linear maps from the look-back of a series to the steps ahead, shared by all series.
+// arXiv 2205.13504): linear maps from the look-back of a series to the steps ahead, shared by all series. Their losses
+// are convex, so training begins at 0 and not at random: what the windows never show then has no weight.
 #pragma once
 
 #include <memory>
