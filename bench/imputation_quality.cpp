@@ -1,7 +1,7 @@
 // Quality of the estimates of missing cells (impute_missing) on the public tables that the transdim notebooks use, and
 // on Beijing's air: root mean square error over hidden cells, coverage of 90 % intervals, seconds on one thread.
 //
-// Usage: imputation_quality FOLDER [set ...]     (sets: hangzhou nyc beijing; all of them when none is named)
+// Usage: imputation_quality FOLDER [set ...]     (sets: hangzhou nyc beijing many; all of them when none is named)
 // FOLDER holds hangzhou-metro/hangzhou_80x2700.csv, nyc-taxi/nyc_taxi_30x30x1464.csv and beijing-prsa/PRSA_*.csv,
 // unpacked.
 //
@@ -119,10 +119,10 @@ struct Result {
         0.0;  // judged cells before the first or after the last observed one: not estimated, not in the errors
 };
 
-// Hides the cells of `hidden` and compares; errors over `unit` of the series.
-Result judge(const SeriesTable& truth, const std::vector<std::uint8_t>& hidden, std::int64_t season, std::uint64_t seed,
-             const std::vector<double>& unit) {
-    SeriesTable table = truth;
+// Hides the cells of `hidden` from `full` and compares with `truth`; errors over `unit` of the series.
+Result judge(const SeriesTable& full, const SeriesTable& truth, const std::vector<std::uint8_t>& hidden,
+             std::int64_t season, std::uint64_t seed, const std::vector<double>& unit) {
+    SeriesTable table = full;
     for (std::size_t cell = 0; cell < table.values.size(); ++cell)
         if (hidden[cell] != 0) table.values[cell] = kMissing;
     const auto start = std::chrono::steady_clock::now();
@@ -156,13 +156,13 @@ Result judge(const SeriesTable& truth, const std::vector<std::uint8_t>& hidden, 
 
 // One line: the mean over seeds; `hide(seed)` says which cells.
 template <typename Hide>
-void report(const char* name, const SeriesTable& truth, std::int64_t season, const std::vector<double>& unit, Hide hide,
-            const char* peers) {
+void report(const char* name, const SeriesTable& full, const SeriesTable& truth, std::int64_t season,
+            const std::vector<double>& unit, Hide hide, const char* peers) {
     Result mean;
     double least = std::numeric_limits<double>::infinity();
     double most = 0.0;
     for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
-        const Result one = judge(truth, hide(seed), season, seed, unit);
+        const Result one = judge(full, truth, hide(seed), season, seed, unit);
         mean.rmse += one.rmse / kSeeds;
         mean.interpolation += one.interpolation / kSeeds;
         mean.mape += one.mape / kSeeds;
@@ -223,26 +223,54 @@ void transdim(const char* set, SeriesTable table, std::int64_t season,
     const auto peer = [&](const std::string& name) { return peers.contains(name) ? peers.at(name) : ""; };
     for (const int percent : {30, 40, 50, 60, 70}) {
         const std::string task = std::to_string(percent) + "% random";
-        report((std::string(set) + " " + task).c_str(), table, season, unit,
+        report((std::string(set) + " " + task).c_str(), table, table, season, unit,
                [&](std::uint64_t seed) { return at_random(table, percent / 100.0, seed); }, peer(task));
     }
-    report((std::string(set) + " 40% days").c_str(), table, season, unit,
+    report((std::string(set) + " 40% days").c_str(), table, table, season, unit,
            [&](std::uint64_t seed) { return whole_days(table, season, 0.4, seed); }, peer("40% days"));
+}
+
+// Taxi counts of zero as what they are, for comparison: known values that are hidden like the others, not judged.
+void taxi_with_zeros(const SeriesTable& table) {
+    SeriesTable judged = table;
+    std::replace(judged.values.begin(), judged.values.end(), 0.0F, kMissing);
+    report(
+        "nyc 40% zeros known", table, judged, 24, std::vector<double>(table.series(), 1.0),
+        [&](std::uint64_t seed) { return at_random(table, 0.4, seed); }, "");
+}
+
+// Many series: a daily cycle of common shapes, noise, 10 % of the cells missing.
+SeriesTable many_series() {
+    constexpr std::int64_t kSeries = 10'000;
+    SeriesTable table = table_of(kSeries);
+    table.steps = 1'000;
+    table.values.resize(table.steps * kSeries);
+    for (std::int64_t t = 0; t < table.steps; ++t)
+        for (std::int64_t s = 0; s < kSeries; ++s) {
+            const double phase = 2.0 * 3.14159265358979 * static_cast<double>(t % 24) / 24.0;
+            const double level = random_normal(1, 1, s);
+            table.values[t * kSeries + s] =
+                static_cast<float>(level + std::sin(phase + level) + random_normal(1, 2, t) * random_normal(1, 3, s) +
+                                   0.3 * random_normal(1, 4, t * kSeries + s));
+        }
+    return table;
 }
 
 void beijing(const SeriesTable& table) {
     const std::vector<double> unit = standardize(table).scale;
     report(
-        "beijing 10% random", table, 24, unit, [&](std::uint64_t seed) { return at_random(table, 0.1, seed); }, "");
+        "beijing 10% random", table, table, 24, unit, [&](std::uint64_t seed) { return at_random(table, 0.1, seed); },
+        "");
     report(
-        "beijing 10% own gaps", table, 24, unit, [&](std::uint64_t seed) { return moved_gaps(table, 0.1, seed); }, "");
+        "beijing 10% own gaps", table, table, 24, unit,
+        [&](std::uint64_t seed) { return moved_gaps(table, 0.1, seed); }, "");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::fprintf(stderr, "usage: imputation_quality FOLDER [hangzhou] [nyc] [beijing]\n");
+        std::fprintf(stderr, "usage: imputation_quality FOLDER [hangzhou] [nyc] [beijing] [many]\n");
         return 2;
     }
     const std::filesystem::path folder = argv[1];
@@ -259,9 +287,18 @@ int main(int argc, char** argv) {
                   {"50% random", "LRTC-TNN 29.5"},
                   {"60% random", "BGCP 37.7"},
                   {"70% random", "LRTC-TNN 38.1"}});
-    if (wants("nyc"))
-        transdim("nyc", read_wide(folder / "nyc-taxi/nyc_taxi_30x30x1464.csv"), 24,
+    if (wants("nyc")) {
+        const SeriesTable table = read_wide(folder / "nyc-taxi/nyc_taxi_30x30x1464.csv");
+        transdim("nyc", table, 24,
                  {{"40% random", "BGCP 4.84, BTTF 4.85"}, {"60% random", "BTTF 5.08"}, {"40% days", "BTTF 5.05"}});
+        taxi_with_zeros(table);
+    }
     if (wants("beijing")) beijing(read_beijing(folder / "beijing-prsa"));
+    if (wants("many")) {
+        const SeriesTable table = many_series();
+        report(
+            "10,000 series x 1,000", table, table, 24, standardize(table).scale,
+            [&](std::uint64_t seed) { return at_random(table, 0.1, seed); }, "");
+    }
     return 0;
 }

@@ -71,8 +71,11 @@ class FactorModel {
             for (std::int64_t a = 0; a < rank_; ++a)
                 right[a] += static_cast<double>(weighted * loading[a]);
         }
-        unpack(precision_sum_.data(), 1.0);
-        if (!factor_cholesky(matrix_, rank_)) throw InternalError("a factor model has degenerated");
+        // I + W' N W has eigenvalues of at least 1, except for what sums in float lose when noise is small.
+        double diagonal = 1.0;
+        for (unpack(precision_sum_.data(), diagonal); !factor_cholesky(matrix_, rank_);
+             unpack(precision_sum_.data(), diagonal))
+            diagonal *= 10.0;
         solve_cholesky(matrix_, rank_, std::span(right).first(rank_));
         for (std::int64_t a = 0; a < rank_; ++a)
             factors[a] = static_cast<float>(right[a]);

@@ -15,7 +15,7 @@ struct FactorAnalysisSettings {
     int iterations = 10;
     std::uint64_t seed = 0;
     // Multiplications that learning may take; rows are thinned out evenly until it does. All rows are estimated.
-    double most_work = 4e9;
+    double most_work = 3e9;
 };
 inline constexpr std::int64_t kMostFactors = 32;
 

@@ -2,12 +2,10 @@
 #include "models/forecast/gap_blend.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include "models/forecast/symmetric_solvers.h"
-#include "tensor/error.h"
 
 namespace tensile {
 
@@ -129,7 +127,7 @@ float GapBlend::estimate(const GapCells& cells, std::int64_t i) const {
     return static_cast<float>(sum);
 }
 
-std::vector<double> GapIntervals::traits(const GapCells& cells, std::int64_t i, float estimate) {
+std::array<double, GapIntervals::kTraits> GapIntervals::traits(const GapCells& cells, std::int64_t i, float estimate) {
     const std::span<const float> candidates = cells.row(i).first(cells.candidates);
     double mean = 0.0;
     for (const float value : candidates)
@@ -153,7 +151,7 @@ std::vector<double> GapIntervals::traits(const GapCells& cells, std::int64_t i, 
 
 double GapIntervals::scale(const GapCells& cells, std::int64_t i, float estimate) const {
     if (weights_.empty()) return cells.noise[i];
-    const std::vector<double> row = traits(cells, i, estimate);
+    const std::array<double, kTraits> row = traits(cells, i, estimate);
     double logarithm = 0.0;
     for (std::size_t j = 0; j < row.size(); ++j)
         logarithm += weights_[j] * row[j];

@@ -5,6 +5,7 @@
 // so that no series outweighs the others by its unit.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -60,7 +61,7 @@ class GapIntervals {
 
   private:
     static constexpr int kTraits = 7;
-    static std::vector<double> traits(const GapCells& cells, std::int64_t i, float estimate);
+    static std::array<double, kTraits> traits(const GapCells& cells, std::int64_t i, float estimate);
     double scale(const GapCells& cells, std::int64_t i, float estimate) const;
 
     std::vector<double> weights_;  // of the traits, for the logarithm of error / noise; empty: all 1

@@ -17,7 +17,7 @@ struct GapCandidateSettings {
     std::uint64_t seed = 0;
     // Multiplications that one candidate may take; low-rank models learn from a part of the table, and the completion
     // of the folded tensor is left out, where they would take more.
-    double most_work = 6e9;
+    double most_work = 3e9;
 };
 
 // Steps of one row of the folded table: the season or a part of it; without a season an arbitrary span that shows how

@@ -2,7 +2,9 @@
 // as NaN; and the few passes over time that every estimate needs. Knows nothing of models or of units.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -22,7 +24,8 @@ struct GapTable {
     bool nonnegative = true;             // no observed value is below zero
 
     float restored(float value, std::int64_t one) const {
-        return static_cast<float>(mean[one] + scale[one] * static_cast<double>(value));
+        constexpr double kMost = std::numeric_limits<float>::max();
+        return static_cast<float>(std::clamp(mean[one] + scale[one] * static_cast<double>(value), -kMost, kMost));
     }
 };
 

@@ -68,11 +68,14 @@ std::vector<std::int64_t> choose_hidden_cells(const GapTable& table, const Hidde
         // own.
         const std::int64_t turn =
             move < 4 ? 0 : random_below(settings.seed, kSeriesStream, move, static_cast<std::uint32_t>(table.series));
-        for (std::size_t g = 0; g < gaps.size() && static_cast<double>(count) < target; ++g) {
-            if (random_uniform(settings.seed, kGapStream + (move << 16), g) >= share) continue;
-            const std::int64_t s = (gaps[g].series + turn) % table.series;
-            const std::int64_t begin = (gaps[g].begin + shift) % table.steps;
-            const std::int64_t end = std::min(begin + gaps[g].length, table.last[s]);
+        for (const Gap& gap : gaps) {
+            // Gaps that begin and end together are used together: when a station fails, all that it measures is
+            // missing.
+            const auto kind = static_cast<std::uint64_t>(gap.begin * table.steps + gap.length);
+            if (random_uniform(settings.seed, kGapStream + (move << 16), kind) >= share) continue;
+            const std::int64_t s = (gap.series + turn) % table.series;
+            const std::int64_t begin = (gap.begin + shift) % table.steps;
+            const std::int64_t end = std::min(begin + gap.length, table.last[s]);
             for (std::int64_t t = std::max(begin, table.first[s] + 1); t < end && left[s] > 0; ++t) {
                 const std::int64_t cell = t * table.series + s;
                 if (hidden[cell] != 0 || std::isnan(table.values[cell])) continue;

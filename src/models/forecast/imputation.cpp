@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <iterator>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -106,7 +106,7 @@ struct Learned {
 
 // From cells that were hidden from the candidates and their values.
 Learned learn(const GapTable& table, const GapCells& cells, std::span<const float> truth,
-              const ImputationSettings& settings, double level) {
+              const ImputationSettings& settings, double level, const std::atomic<bool>* stop) {
     std::vector<float> estimates(cells.size());
     if (cells.size() < kFewestToLearnFrom) {
         const GapBlend blend = GapBlend::interpolation(cells.width);
@@ -128,6 +128,7 @@ Learned learn(const GapTable& table, const GapCells& cells, std::span<const floa
     double best_ridge = 0.0;
     double best_error = std::numeric_limits<double>::infinity();
     for (const double ridge : {1e-4, 1e-3, 1e-2, 1e-1}) {
+        throw_if_stopped(stop);
         const std::array<GapBlend, 2> blends = {GapBlend::fit(cells, truth, half, 0, ridge),
                                                 GapBlend::fit(cells, truth, half, 1, ridge)};
         double error = 0.0;
@@ -158,7 +159,7 @@ Learned learn_from_hidden(const GapTable& table, const GapCandidateSettings& can
         rest.values[cell] = std::numeric_limits<float>::quiet_NaN();
     }
     const GapCells cells = describe(rest, std::move(hidden), candidates, stop);
-    return learn(table, cells, truth, settings, level);
+    return learn(table, cells, truth, settings, level, stop);
 }
 
 }  // namespace

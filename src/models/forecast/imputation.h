@@ -12,6 +12,8 @@
 // to the range of the series' observed values, widened by half of it. A constant series is filled with its constant, of
 // which the interval has no width. Too few observed cells to judge by (some tens) leave linear interpolation, with
 // intervals that are only a guess.
+//
+// Only values are looked at: what series have in common is learned from them, not from modes, graphs or covariates.
 #pragma once
 
 #include <atomic>
@@ -27,7 +29,7 @@ struct ImputationSettings {
     std::uint64_t seed = 0;   // the same seed and table give the same estimates
     // Multiplications that each of at most eight estimates may take in each of the two rounds; see
     // GapCandidateSettings.
-    double most_work = 6e9;
+    double most_work = 3e9;
 };
 
 // Estimates for the missing cells between the first and last observed point of each series, in ascending order of

@@ -12,6 +12,7 @@
 
 #include "models/forecast/gap_bridges.h"
 #include "models/forecast/lag_gram.h"
+#include "models/forecast/pooled_choice.h"
 #include "models/forecast/ridge_solver.h"
 #include "models/forecast/series_baseline.h"
 #include "models/forecast/value_range.h"
@@ -42,8 +43,8 @@ LagGram gram_of(std::span<const double> values, std::int64_t window) {
     return gram;
 }
 
-// Solves for the equation of `shape` for values of which `gram` was taken less `centre`. Empty when there are too few windows or the
-// values do not vary.
+// Solves for the equation of `shape` for values of which `gram` was taken less `centre`. Empty when there are too few
+// windows or the values do not vary.
 std::optional<Equation> solve(const LagGram& gram, const LagShape& shape, double centre, RidgeSolver& solver,
                               const WindowMoments& moments) {
     const std::size_t unknowns = static_cast<std::size_t>(moments.size) - 1;
@@ -86,8 +87,8 @@ double next_value(const Equation& equation, std::span<const std::int64_t> lags, 
     return value;
 }
 
-// Replaces gaps, in order of time, by what the equation expects from the values before; before there are enough of them by the last
-// value, and before the first by the first.
+// Replaces gaps, in order of time, by what the equation expects from the values before; before there are enough of them
+// by the last value, and before the first by the first.
 void fill_gaps(const Equation& equation, std::span<const std::int64_t> lags, std::vector<double>& values) {
     const auto first = std::ranges::find_if(values, [](double value) { return !std::isnan(value); });
     if (first == values.end()) {
@@ -139,6 +140,7 @@ class AutoregressionModel final : public ClosedFormModel {
     std::vector<float> effects;  // [series, 2 * covariates]
     std::int64_t covariates = 0;
     std::int64_t fallbacks_ = 0;
+    double optimism_ = 1;
 
     void forecast(const SeriesPanel& panel, const PanelState*, std::int64_t series,
                   std::span<const std::int64_t> origins, std::int64_t horizon, std::span<float> out) const override {
@@ -160,8 +162,8 @@ class AutoregressionModel final : public ClosedFormModel {
                                                                   static_cast<std::size_t>(shape.cycle.period)),
                                       std::span(effects).subspan(one * width, width)};
 
-        const std::int64_t begin = std::max<std::int64_t>(
-            0, std::min(origins.front(), observed.last) - reach_of(shape.lags));
+        const std::int64_t begin =
+            std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - reach_of(shape.lags));
         std::vector<double> deviations = baseline.deviations(panel, series, begin, last);
         fill_gaps(equation, shape.lags, deviations);
         ValueRange range;
@@ -182,6 +184,7 @@ class AutoregressionModel final : public ClosedFormModel {
                                            const std::atomic<bool>* stop) const override;
 
     std::int64_t fallbacks() const override { return fallbacks_; }
+    double optimism() const override { return optimism_; }
 
     void save(Json& manifest, WeightWriter& weights) const override {
         Json& list = manifest["shapes"] = Json::array();
@@ -232,10 +235,11 @@ class SeriesSolver {
   public:
     explicit SeriesSolver(std::span<const LagShape> shapes) : shapes_(shapes) {}
 
-    // Calls take(shape, equation, baseline) for every shape in `chosen` (ascending) that the first `steps` of the series allow.
+    // Calls take(shape, equation, baseline) for every shape in `chosen` (ascending) that the first `steps` of the
+    // series allow.
     template <typename Take>
-    void solve_all(const SeriesPanel& panel, std::int64_t series, std::int64_t steps, std::span<const std::int32_t> chosen,
-                   const Take& take) {
+    void solve_all(const SeriesPanel& panel, std::int64_t series, std::int64_t steps,
+                   std::span<const std::int32_t> chosen, const Take& take) {
         const ObservedSpan observed = observed_span(panel.of(series).first(static_cast<std::size_t>(steps)));
         std::optional<LagGram> gram;
         std::optional<SeriesBaseline> baseline;
@@ -281,7 +285,8 @@ class SeriesSolver {
     }
 
   private:
-    // Shapes of one cycle share a Gram matrix: those with lags within two inner cycles one, those that look further back another.
+    // Shapes of one cycle share a Gram matrix: those with lags within two inner cycles one, those that look further
+    // back another.
     std::int64_t window_of(const LagShape& shape, std::span<const std::int32_t> chosen) const {
         std::int64_t longest = 0;
         for (const std::int32_t index : chosen) {
@@ -298,7 +303,8 @@ class SeriesSolver {
 // The fallback of a series that no equation can be learned from: what it was a season ago, or its last value.
 std::pair<std::int32_t, Equation> fallback(std::span<const LagShape> shapes, std::int64_t observed) {
     for (std::size_t i = shapes.size(); i-- > 0;)
-        if (shapes[i].persistence && shapes[i].lags.back() <= observed) return {static_cast<std::int32_t>(i), {0, {1.0}}};
+        if (shapes[i].persistence && shapes[i].lags.back() <= observed)
+            return {static_cast<std::int32_t>(i), {0, {1.0}}};
     throw InternalError("no shape repeats the last value");
 }
 
@@ -340,10 +346,11 @@ std::unique_ptr<ClosedFormModel> AutoregressionModel::refit(const SeriesPanel& p
     return equations_for(panel, steps, shapes, shape_of, stop);
 }
 
-// Mean absolute errors of a shape's forecasts from the first and from the second half of the origins; infinite where nothing
-// was observed.
+// Mean absolute errors of a shape's forecasts from the first and from the second half of the origins; infinite where
+// nothing was observed.
 std::array<float, 2> validation_errors(const SeriesPanel& panel, std::int64_t series, const ValidationPlan& plan,
-                        const LagShape& shape, const Equation& equation, const SeriesBaseline& baseline) {
+                                       const LagShape& shape, const Equation& equation,
+                                       const SeriesBaseline& baseline) {
     const std::span<const float> values = panel.of(series);
     const ObservedSpan observed = observed_span(values.first(static_cast<std::size_t>(plan.fit_steps)));
     const ValueRange range(values.first(static_cast<std::size_t>(plan.fit_steps)));
@@ -351,116 +358,15 @@ std::array<float, 2> validation_errors(const SeriesPanel& panel, std::int64_t se
         std::max<std::int64_t>(0, std::min(plan.origins.front(), observed.last) - reach_of(shape.lags));
     std::vector<double> deviations = baseline.deviations(panel, series, begin, plan.origins.back());
     fill_gaps(equation, shape.lags, deviations);
-    std::array<double, 2> sums = {};
-    std::array<double, 2> counts = {};
+    HalvedError error(plan.origins.size());
     feed_back(equation, shape.lags, deviations, begin, plan.origins, plan.horizon,
               [&](std::size_t origin, std::int64_t h, double deviation) {
                   const std::int64_t step = plan.origins[origin] + h;
                   const float truth = values[static_cast<std::size_t>(step)];
                   if (std::isnan(truth)) return;
-                  const std::size_t half = 2 * origin < plan.origins.size() ? 0 : 1;
-                  sums[half] += std::abs(range.clamp(deviation + baseline.at(panel, series, step)) - truth);
-                  counts[half] += 1;
+                  error.add(origin, std::abs(range.clamp(deviation + baseline.at(panel, series, step)) - truth));
               });
-    std::array<float, 2> errors;
-    for (const std::size_t half : {0, 1})
-        errors[half] = counts[half] > 0 ? static_cast<float>(sums[half] / counts[half])
-                                        : std::numeric_limits<float>::infinity();
-    // A half without forecasts or values says what the other does.
-    for (const std::size_t half : {0, 1})
-        if (counts[half] == 0) errors[half] = errors[1 - half];
-    return errors;
-}
-
-// The errors of every shape on every series in two halves of the validation span: [series, shapes, 2].
-struct ShapeErrors {
-    std::size_t series;
-    std::size_t shapes;
-    std::vector<float> values;
-
-    ShapeErrors(std::size_t series_count, std::size_t shape_count)
-        : series(series_count),
-          shapes(shape_count),
-          values(series_count * shape_count * 2, std::numeric_limits<float>::infinity()) {}
-    std::span<float, 2> of(std::size_t one, std::size_t shape) {
-        return std::span<float, 2>(values.data() + (one * shapes + shape) * 2, 2);
-    }
-    // Over the halves that `half` names: 0, 1 or both (2).
-    float at(std::size_t one, std::size_t shape, int half) const {
-        const float* own = values.data() + (one * shapes + shape) * 2;
-        return half < 2 ? own[half] : (own[0] + own[1]) / 2;
-    }
-};
-
-// Errors of one half relative to the best shape of each series, and their mean over the series by shape.
-struct RelativeErrors {
-    // What a shape that a series does not allow counts for the mean.
-    static constexpr float kNotPossible = 2;
-    std::vector<float> own;  // [series, shapes]; infinite where the series does not allow the shape
-    std::vector<double> mean;
-    std::vector<bool> judged;  // by series: whether it was observed in the validation span
-
-    RelativeErrors(const ShapeErrors& errors, int half)
-        : own(errors.series * errors.shapes), mean(errors.shapes), judged(errors.series) {
-        double count = 0;
-        for (std::size_t s = 0; s < errors.series; ++s) {
-            float best = std::numeric_limits<float>::infinity();
-            for (std::size_t c = 0; c < errors.shapes; ++c)
-                best = std::min(best, errors.at(s, c, half));
-            judged[s] = std::isfinite(best);
-            if (!judged[s]) continue;
-            count += 1;
-            for (std::size_t c = 0; c < errors.shapes; ++c) {
-                const float error = errors.at(s, c, half);
-                float& relative = own[s * errors.shapes + c];
-                relative = best > 0 ? error / best : (error > 0 ? kNotPossible : 1);
-                mean[c] += std::min(relative, kNotPossible);
-            }
-        }
-        for (double& value : mean)
-            value /= std::max(count, 1.0);
-    }
-
-    // The shape of a series when its own errors count beside `pooling` times the mean over all series. One that was not observed in
-    // the validation span takes what is best for the others.
-    std::int32_t choose(std::size_t one, double pooling) const {
-        double best = std::numeric_limits<double>::infinity();
-        std::int32_t choice = -1;
-        for (std::size_t c = 0; c < mean.size(); ++c) {
-            const double score = judged[one] ? own[one * mean.size() + c] + pooling * mean[c] : mean[c];
-            if (score < best) {
-                best = score;
-                choice = static_cast<std::int32_t>(c);
-            }
-        }
-        return choice;
-    }
-};
-
-// How much a series shall listen to the others: the weight whose choices from one half of the validation span forecast
-// the other half best.
-double choose_pooling(const ShapeErrors& errors) {
-    constexpr std::array<double, 6> kTried = {0, 0.3, 1, 3, 10, 100};
-    const std::array<RelativeErrors, 2> halves = {RelativeErrors(errors, 0), RelativeErrors(errors, 1)};
-    double least = std::numeric_limits<double>::infinity();
-    double best = kTried.back();
-    for (const double pooling : kTried) {
-        double sum = 0;
-        for (const int half : {0, 1}) {
-            const RelativeErrors& chooser = halves[static_cast<std::size_t>(half)];
-            const RelativeErrors& judge = halves[static_cast<std::size_t>(1 - half)];
-            for (std::size_t s = 0; s < errors.series; ++s) {
-                if (!chooser.judged[s] || !judge.judged[s]) continue;
-                const std::int32_t shape = chooser.choose(s, pooling);
-                sum += judge.own[s * errors.shapes + static_cast<std::size_t>(shape)];
-            }
-        }
-        if (sum < least) {
-            least = sum;
-            best = pooling;
-        }
-    }
-    return best;
+    return error.halves();
 }
 
 class Autoregression final : public ClosedForm {
@@ -471,12 +377,30 @@ class Autoregression final : public ClosedForm {
     }
     std::span<const OptionDeclaration> options() const override {
         static const std::array<OptionDeclaration, 3> declarations = {{
-            {"lags", OptionType::kIntegerArray, "[]", 1, 4096, {},
-             "Steps back that a value is regressed on; empty: several sets from the season, tried on the validation span"},
-            {"long_season", OptionType::kInteger, "0", 0, 100000, {},
-             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: none"},
-            {"pooling", OptionType::kReal, "-1", -1, 1000, {},
-             "Weight of the mean over all series, beside a series' own errors, when it chooses the shape of its equation; -1: what the "
+            {"lags",
+             OptionType::kIntegerArray,
+             "[]",
+             1,
+             4096,
+             {},
+             "Steps back that a value is regressed on; empty: several sets from the season, tried on the validation "
+             "span"},
+            {"long_season",
+             OptionType::kInteger,
+             "0",
+             0,
+             100000,
+             {},
+             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: "
+             "none"},
+            {"pooling",
+             OptionType::kReal,
+             "-1",
+             -1,
+             1000,
+             {},
+             "Weight of the mean over all series, beside a series' own errors, when it chooses the shape of its "
+             "equation; -1: what the "
              "validation span says"},
         }};
         return declarations;
@@ -488,7 +412,7 @@ class Autoregression final : public ClosedForm {
                                                   plan.fit_steps, options.integers("lags"));
         std::vector<std::int32_t> all(shapes.size());
         std::iota(all.begin(), all.end(), 0);
-        ShapeErrors errors(static_cast<std::size_t>(panel.series), shapes.size());
+        ChoiceErrors errors(panel.series, static_cast<std::int64_t>(shapes.size()));
         SeriesSolver solver(shapes);
         for (std::int64_t series = 0; series < panel.series; ++series) {
             throw_if_stopped(settings.stop);
@@ -496,9 +420,9 @@ class Autoregression final : public ClosedForm {
                 observed_span(panel.of(series).first(static_cast<std::size_t>(plan.fit_steps))).length();
             if (observed == 0) continue;
             const auto judge = [&](std::int32_t shape, const Equation& equation, const SeriesBaseline& baseline) {
-                std::ranges::copy(validation_errors(panel, series, plan, shapes[static_cast<std::size_t>(shape)],
-                                                    equation, baseline),
-                                  errors.of(static_cast<std::size_t>(series), static_cast<std::size_t>(shape)).begin());
+                errors.set(series, shape,
+                           validation_errors(panel, series, plan, shapes[static_cast<std::size_t>(shape)], equation,
+                                             baseline));
             };
             for (const std::int32_t c : all)
                 if (const LagShape& shape = shapes[static_cast<std::size_t>(c)];
@@ -506,13 +430,11 @@ class Autoregression final : public ClosedForm {
                     judge(c, {0, {1.0}}, SeriesBaseline());
             solver.solve_all(panel, series, plan.fit_steps, all, judge);
         }
-        const double given = options.real("pooling");
-        const double pooling = given < 0 ? choose_pooling(errors) : given;
-        const RelativeErrors relative(errors, 2);
-        std::vector<std::int32_t> chosen;
-        for (std::size_t series = 0; series < errors.series; ++series)
-            chosen.push_back(relative.choose(series, pooling));
-        return equations_for(panel, plan.fit_steps, std::move(shapes), chosen, settings.stop);
+        const PooledChoice choice = choose_for_each(errors, options.real("pooling"));
+        std::unique_ptr<AutoregressionModel> model =
+            equations_for(panel, plan.fit_steps, std::move(shapes), choice.chosen, settings.stop);
+        model->optimism_ = choice.optimism;
+        return model;
     }
 
     std::unique_ptr<ClosedFormModel> load(const Json& manifest, WeightReader& weights) const override {

@@ -1,13 +1,16 @@
 // Finding the step of a time axis from the distances between successive stamps of many series, also when stamps are
 // missing or a few of them lie off the grid.
 //
-// The rule. The step is the greatest common divisor of those distances which occur in one of twenty cases at least, so
-// that gaps do no harm and neither do a few stamps that are off; at least half of all distances must be multiples of
-// it. Where nearly all points are missing no distance is frequent: then it is the divisor of all. A divisor of less
-// than an eighth of the most frequent distance means jitter: then the step is a customary length (minutes, hours, days
-// that divide the next unit) close to the most frequent distance, or to the median one, or that distance itself. When
-// at least half of all distances are whole months (same day and time of day, or both the last day of a month), the same
-// rule finds the number of months.
+// The rule. The step is the most frequent distance if four of five distances are multiples of it. Otherwise it is the
+// greatest common divisor of those distances which occur in one of twenty cases at least, so that gaps do no harm and
+// neither do a few stamps that are off; at least half of all distances must be multiples of it. Where nearly all points
+// are missing no distance is frequent: then it is the divisor of all. A divisor of less than an eighth of the most
+// frequent distance means jitter: then the step is a customary length (minutes, hours, days that divide the next unit)
+// close to the most frequent distance, or to the median one, or that distance itself.
+//
+// When at least half of all distances are whole months (same day and time of day, or both the last day of a month), the
+// same rule finds the number of months; and when nearly all are months up to a few days (last working days), and no
+// other step fits.
 #pragma once
 
 #include <cstdint>
@@ -57,6 +60,7 @@ class StepInference {
 
     Histogram microseconds_;  // of all pairs
     Histogram months_;        // of those that are whole months
+    Histogram near_months_;   // of those that are months up to a few days
 };
 
 // The axis whose points most of `sample` lie on: its first point is the last one at or before `first`. Where no phase

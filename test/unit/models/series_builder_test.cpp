@@ -345,6 +345,37 @@ TEST(SeriesBuilder, AMillionKeysAreKept) {
     EXPECT_EQ(std::ranges::count(data.report.series, 2, &SeriesSummary::observed), kKeys);
 }
 
+TEST(SeriesBuilder, ARowTakesFewBytes) {
+    SeriesCollector rows(SeriesColumns::resolve({}, {}, Observations().table().descriptions()));
+    Observations block;
+    for (int hour = 0; hour < 10'000; ++hour)
+        for (const char* key : {"station one with a long name", "station two with a long name"})
+            block.add(key, hour * kHour, 1);
+    const SampleTable table = block.table();
+    for (int i = 0; i < 50; ++i)
+        rows.append(table.rows());
+    EXPECT_EQ(rows.rows(), 1'000'000);
+    EXPECT_EQ(rows.series(), 2U);
+    EXPECT_LT(rows.bytes(), 17U * 1'000'000U);
+}
+
+TEST(SeriesBuilder, LastWorkingDaysCanBeMovedToMonthEnds) {
+    Observations rows;
+    for (int month = 0; month < 36; ++month) {
+        Timestamp last = TimeAxis{0, {1, 0}, 31}.at(month);
+        while (last / kDay % 7 < 2)
+            last -= kDay;
+        rows.add("a", last, static_cast<float>(month));
+    }
+    EXPECT_THAT(build_error(rows.table()).detail(), HasSubstr("points follow each other by 1 month"));
+    SeriesRules rules;
+    rules.irregular = IrregularRule::kNearest;
+    const SeriesData data = built(rows.table(), rules);
+    EXPECT_EQ(data.table.steps, 36);
+    EXPECT_EQ(data.report.series[0].missing(), 0);
+    EXPECT_EQ(format_timestamp(data.table.axis.at(1)), "2000-02-29 00:00:00");
+}
+
 TEST(SeriesBuilder, WorkStopsWhenAsked) {
     Observations rows;
     for (int hour = 0; hour < 300'000; ++hour)

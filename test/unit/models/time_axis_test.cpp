@@ -185,6 +185,27 @@ TEST(StepInference, JitterDoesNotMakeStepsTiny) {
     EXPECT_EQ(step_of(alternating), micro(kHour));
 }
 
+TEST(StepInference, ShiftedDaysKeepWeeksAndMonths) {
+    // Mondays, but Tuesdays where Monday is a holiday: one week in ten.
+    std::vector<Timestamp> mondays;
+    for (int week = 0; week < 100; ++week)
+        mondays.push_back(day(2 + 7 * week + (week % 10 == 5 ? 1 : 0)));
+    EXPECT_EQ(step_of(mondays), micro(7 * kDay));
+    // The last working day of each month, and of each quarter.
+    const auto last_working_days = [](int apart) {
+        std::vector<Timestamp> stamps;
+        for (int month = apart - 1; month < 60; month += apart) {
+            Timestamp last = TimeAxis{0, {1, 0}, 31}.at(month);
+            while (last / kDay % 7 < 2)  // 2000-01-01 was a Saturday
+                last -= kDay;
+            stamps.push_back(last);
+        }
+        return stamps;
+    };
+    EXPECT_EQ(step_of(last_working_days(1)), (TimeStep{1, 0}));
+    EXPECT_EQ(step_of(last_working_days(3)), (TimeStep{3, 0}));
+}
+
 TEST(StepInference, DistancesWithoutEndTakeBoundedMemory) {
     std::vector<Timestamp> stamps = {0};
     for (std::int64_t i = 1; i < 200'000; ++i)
