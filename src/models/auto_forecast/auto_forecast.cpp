@@ -105,6 +105,12 @@ class AutoModel final : public ClosedFormModel {
 
     std::int64_t fallbacks() const override { return std::ranges::count(chosen, -1); }
     double optimism() const override { return optimism_; }
+    std::int64_t reach() const override {
+        std::int64_t longest = 1;
+        for (const Candidate& candidate : forms)
+            longest = std::max(longest, candidate.model->reach());
+        return longest;
+    }
     std::vector<TaskMetric> candidates() const override { return scores; }
 
     void save(Json& manifest, WeightWriter& weights) const override {
