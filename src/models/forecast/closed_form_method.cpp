@@ -111,14 +111,20 @@ ClosedFormValidation validate(const ClosedFormModel& model, const SeriesPanel& p
         throw_if_stopped(settings.stop);
         const std::span<const float> values = panel.of(series);
         const std::span<const float> learned = values.first(static_cast<std::size_t>(plan.fit_steps));
+        // Forecasts from a past shorter than the model's reach are worse than those that it is asked for.
+        const std::int64_t whole_past = observed_span(learned).first + model.reach();
         residuals.clear();
         SeriesScore score(seasonal_naive_scale(learned, std::max<std::int64_t>(settings.season, 1)));
         for (HeldOutSpan& span : spans) {
             span.model->forecast(panel, span.state.get(), series, span.origins, plan.horizon, span.forecasts);
             for (std::size_t cell = 0; cell < span.forecasts.size(); ++cell) {
-                const float truth = values[static_cast<std::size_t>(span.origins[cell / horizon]) + cell % horizon];
-                if (&span == &spans.front()) score.add(truth, span.forecasts[cell], kNone, kNone);
-                residuals.push_back(static_cast<float>((truth - span.forecasts[cell]) * span.factor));
+                const std::int64_t origin = span.origins[cell / horizon];
+                const float truth = values[static_cast<std::size_t>(origin) + cell % horizon];
+                const bool validates = span.own == nullptr;
+                if (validates) score.add(truth, span.forecasts[cell], kNone, kNone);
+                const double residual = (truth - span.forecasts[cell]) * span.factor;
+                residuals.push_back(validates || origin >= whole_past ? static_cast<float>(residual)
+                                                                      : std::numeric_limits<float>::quiet_NaN());
             }
         }
         overall.add(score);
