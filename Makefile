@@ -64,11 +64,11 @@ installcheck: ## Run the regression tests against an installed, running server (
 check: ## Set up everything and run every test (throw-away servers; touches no other server)
 	scripts/check
 
-demo: ## Set up everything, train on the census data in a throw-away server and leave it running
-	scripts/install-dependencies
+demo: ## Set up everything, train on real data in a throw-away server, draw a forecast, and leave the server running
+	scripts/install-dependencies build demo
 	+$(MAKE) --no-print-directory all
 	$(AS_ROOT) $(MAKE) --no-print-directory install PG_CONFIG=$(PG_CONFIG) BUILD_DIR=$(BUILD_DIR)
-	examples/census/run
+	examples/run
 
 demo-stop: ## Stop and remove the demo's server
 	scripts/throwaway-server stop

@@ -1,9 +1,10 @@
-// Quality of forecasting methods on public data, by the protocols that their peers use. Everything goes through the contract of a
-// forecasting method (series_method.h): fit to a table, load what was stored, forecast from later histories. No server.
+// Quality of forecasting methods on public data, by the protocols that their peers use. Everything goes through the
+// contract of a forecasting method (series_method.h): fit to a table, load what was stored, forecast from later
+// histories. No server.
 //
 // Usage: forecast_quality DATA [SUBJECT...]
-// DATA is a folder of plain CSV files (bench/forecast_quality.sh unpacks them); subjects are etth1 m4 nyc hangzhou beijing
-// scale, all of them without any. A subject may be followed by ":method" (etth1:linear).
+// DATA is a folder of plain CSV files (bench/forecast_quality.sh unpacks them); subjects are etth1 m4 nyc hangzhou
+// beijing scale, all of them without any. A subject may be followed by a method and its options (m4:ar:{"pooling": 1}).
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -20,6 +21,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/auto_forecast/auto_forecast.h"
 #include "models/forecast/forecast_metrics.h"
 #include "models/linear_forecast/linear_methods.h"
 #include "models/series/series_method.h"
@@ -107,15 +109,21 @@ struct Fitted {
 };
 
 Fitted fit(const SeriesMethod& method, const SeriesTable& table, const SeriesSettings& settings,
-           const std::string& options) {
+           const nlohmann::ordered_json& options) {
     const double before = seconds();
     const std::unique_ptr<SeriesFit> fitted =
-        method.fit(table, settings, Options::parse(method.name(), method.options(), options), nullptr);
+        method.fit(table, settings, Options::parse(method.name(), method.options(), options.dump()), nullptr);
     const nlohmann::ordered_json manifest = fitted->manifest();
     Fitted result{method.load(manifest, fitted->host_weights(), table), seconds() - before, {}};
-    if (const auto& model = manifest.at("model"); model.contains("look_back"))
-        result.summary = "look-back " + model["look_back"].dump() + ", lambda " + model["lambda"].dump() + ", cycle " +
-                         model["period"].dump();
+    if (const auto& model = manifest.at("model"); model.contains("parts"))
+        result.summary = "cycle " + model["period"].dump() + ", parts " + model["parts"].dump();
+    if (method.name() == "auto_forecast")
+        for (const TaskMetric& metric : fitted->metrics())
+            if (metric.name == "mase") {
+                char text[64];
+                std::snprintf(text, sizeof text, "%s %.3f; ", metric.task.c_str(), metric.value);
+                result.summary += text;
+            }
     return result;
 }
 
@@ -126,10 +134,15 @@ Forecast forecast_from(const Fitted& fitted, const SeriesTable& table, std::int6
     return fitted.forecaster->forecast(history, {}, horizon, 0.9, runner, nullptr);
 }
 
-using Methods = std::vector<const SeriesMethod*>;
+// A method with options as a user gives them.
+struct Candidate {
+    const SeriesMethod* method;
+    nlohmann::ordered_json options = nlohmann::ordered_json::object();
+};
+using Methods = std::vector<Candidate>;
 
-// Informer's split of ETTh1: 12 months to learn from, 4 to choose on, 4 to test on, z-scored by the first part; all test
-// windows. As the published figures are, coefficients are those of the first part alone.
+// Informer's split of ETTh1: 12 months to learn from, 4 to choose on, 4 to test on, z-scored by the first part; all
+// test windows. As the published figures are, coefficients are those of the first part alone.
 void etth1(const std::string& data, const Methods& methods) {
     SeriesTable table = wide_table(data + "/ETTh1.csv", 1, kHour);
     constexpr std::int64_t kMonth = 30 * 24;
@@ -150,14 +163,16 @@ void etth1(const std::string& data, const Methods& methods) {
             value = static_cast<float>((value - mean) / deviation);
         }
     }
-    for (const SeriesMethod* method : methods) {
+    for (const auto& [method, options] : methods) {
         double mean_error = 0;
         for (const std::int64_t horizon : {96, 192, 336, 720}) {
             SeriesSettings settings;
             settings.season = 24;
             settings.horizon = horizon;
             settings.validation = static_cast<double>(kChosen - kLearned) / kChosen;
-            const Fitted fitted = fit(*method, slice(table, 0, kChosen), settings, R"({"refit": false})");
+            nlohmann::ordered_json strict = options;
+            strict["refit"] = false;
+            const Fitted fitted = fit(*method, slice(table, 0, kChosen), settings, strict);
             ForecastScore score;
             std::vector<SeriesScore> scores(static_cast<std::size_t>(table.series()), SeriesScore(1));
             const double before = seconds();
@@ -176,10 +191,11 @@ void etth1(const std::string& data, const Methods& methods) {
             for (const auto& [name, value] : score.metrics())
                 metrics[name] = value;
             mean_error += metrics["rmse"] * metrics["rmse"] / 4;
-            std::printf("etth1 %-14s horizon %3lld: MSE %.4f MAE %.4f, 90 %% intervals hold %.1f %%, fit %.1f s, test %.1f s; %s\n",
-                        std::string(method->name()).c_str(), static_cast<long long>(horizon),
-                        metrics["rmse"] * metrics["rmse"], metrics["mae"], 100 * metrics["coverage"], fitted.seconds,
-                        seconds() - before, fitted.summary.c_str());
+            std::printf(
+                "etth1 %-14s horizon %3lld: MSE %.4f MAE %.4f, 90 %% intervals hold %.1f %%, fit %.1f s, test %.1f s; "
+                "%s\n",
+                std::string(method->name()).c_str(), static_cast<long long>(horizon), metrics["rmse"] * metrics["rmse"],
+                metrics["mae"], 100 * metrics["coverage"], fitted.seconds, seconds() - before, fitted.summary.c_str());
             std::fflush(stdout);
         }
         std::printf("etth1 %-14s average MSE %.4f\n", std::string(method->name()).c_str(), mean_error);
@@ -210,7 +226,8 @@ void m4(const std::string& data, const Methods& methods) {
     table.values.assign(static_cast<std::size_t>(table.steps) * series.size(), kMissing);
     for (std::size_t s = 0; s < series.size(); ++s)
         for (std::size_t t = 0; t < series[s].size(); ++t)
-            table.values[(static_cast<std::size_t>(table.steps) - series[s].size() + t) * series.size() + s] = series[s][t];
+            table.values[(static_cast<std::size_t>(table.steps) - series[s].size() + t) * series.size() + s] =
+                series[s][t];
 
     ForecastScore naive;
     for (std::size_t s = 0; s < series.size(); ++s) {
@@ -220,13 +237,14 @@ void m4(const std::string& data, const Methods& methods) {
         naive.add(score);
     }
     for (const auto& [name, value] : naive.metrics())
-        if (name == "mase" || name == "smape") std::printf("m4    seasonal naive: %s %.3f\n", std::string(name).c_str(), value);
+        if (name == "mase" || name == "smape")
+            std::printf("m4    seasonal naive: %s %.3f\n", std::string(name).c_str(), value);
 
-    for (const SeriesMethod* method : methods) {
+    for (const auto& [method, options] : methods) {
         SeriesSettings settings;
         settings.season = kSeason;
         settings.horizon = kHorizon;
-        const Fitted fitted = fit(*method, table, settings, "{}");
+        const Fitted fitted = fit(*method, table, settings, options);
         const double before = seconds();
         const Forecast forecast = forecast_from(fitted, table, table.steps, kHorizon);
         const double took = seconds() - before;
@@ -252,7 +270,7 @@ void m4(const std::string& data, const Methods& methods) {
 // The last `test` steps, `horizon` at a time, each from all values before. Peers judge cells that are not zero.
 void rolling(const char* subject, const SeriesTable& table, std::int64_t season, std::int64_t test,
              const std::vector<std::int64_t>& horizons, bool skip_zeros, const Methods& methods) {
-    for (const SeriesMethod* method : methods)
+    for (const auto& [method, options] : methods)
         for (const std::int64_t horizon : horizons) {
             SeriesSettings settings;
             settings.season = season;
@@ -260,7 +278,7 @@ void rolling(const char* subject, const SeriesTable& table, std::int64_t season,
             const std::int64_t begin = table.steps - test;
             Fitted fitted;
             try {
-                fitted = fit(*method, slice(table, 0, begin), settings, "{}");
+                fitted = fit(*method, slice(table, 0, begin), settings, options);
             } catch (const Error& error) {
                 std::printf("%-5s %-14s %s\n", subject, std::string(method->name()).c_str(), error.what());
                 break;
@@ -287,11 +305,13 @@ void rolling(const char* subject, const SeriesTable& table, std::int64_t season,
                         ++count;
                     }
             }
-            std::printf("%-8s %-14s horizon %2lld: RMSE %.3f MAPE %.3f, 90 %% intervals hold %.1f %%, fit %.1f s, test %.1f s; %s\n",
-                        subject, std::string(method->name()).c_str(), static_cast<long long>(horizon),
-                        std::sqrt(squares / static_cast<double>(count)), relative / static_cast<double>(count),
-                        100.0 * static_cast<double>(covered) / static_cast<double>(cells), fitted.seconds,
-                        seconds() - before, fitted.summary.c_str());
+            std::printf(
+                "%-8s %-14s horizon %2lld: RMSE %.3f MAPE %.3f, 90 %% intervals hold %.1f %%, fit %.1f s, test %.1f s; "
+                "%s\n",
+                subject, std::string(method->name()).c_str(), static_cast<long long>(horizon),
+                std::sqrt(squares / static_cast<double>(count)), relative / static_cast<double>(count),
+                100.0 * static_cast<double>(covered) / static_cast<double>(cells), fitted.seconds, seconds() - before,
+                fitted.summary.c_str());
             std::fflush(stdout);
         }
 }
@@ -358,11 +378,12 @@ void scale(const Methods& methods) {
         }
     }
     table.modes.push_back(std::move(mode));
-    for (const SeriesMethod* method : methods) {
+    for (const auto& [method, options] : methods) {
+        if (method->name() == "var") continue;  // not for so many
         SeriesSettings settings;
         settings.season = 24;
         settings.horizon = 24;
-        const Fitted fitted = fit(*method, table, settings, "{}");
+        const Fitted fitted = fit(*method, table, settings, options);
         const double before = seconds();
         const Forecast forecast = forecast_from(fitted, table, kSteps, 24);
         std::printf("scale %-14s 10,000 series x 1,000 steps: fit %.1f s, forecast %.1f s; first value %.3f\n",
@@ -378,7 +399,8 @@ void run(const std::string& subject, const std::string& data, const Methods& met
     if (subject == "beijing") return beijing(data, methods);
     if (subject == "scale") return scale(methods);
     if (subject == "nyc")
-        return rolling("nyc", wide_table(data + "/nyc_taxi_30x30x1464.csv", 1, kHour), 24, 7 * 24, {2, 4, 6}, true, methods);
+        return rolling("nyc", wide_table(data + "/nyc_taxi_30x30x1464.csv", 1, kHour), 24, 7 * 24, {2, 4, 6}, true,
+                       methods);
     // The metro runs 18 hours a day, in slots of 10 minutes.
     if (subject == "hangzhou")
         return rolling("hangzhou", wide_table(data + "/hangzhou_80x2700.csv", 1, kHour / 6), 108, 7 * 108, {2, 4, 6},
@@ -394,14 +416,21 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: forecast_quality DATA [SUBJECT[:METHOD]...]\n");
         return 1;
     }
-    const Methods all = {&linear_method(), &autoregression_method()};
+    const Methods all = {
+        {&linear_method()}, {&autoregression_method()}, {&vector_autoregression_method()}, {&auto_forecast_method()}};
     std::vector<std::string> subjects(argv + 2, argv + argc);
     if (subjects.empty()) subjects = {"etth1", "m4", "nyc", "hangzhou", "beijing", "scale"};
     for (const std::string& asked : subjects) {
         const std::size_t colon = asked.find(':');
         Methods methods = all;
-        if (colon != std::string::npos)
-            std::erase_if(methods, [&](const SeriesMethod* method) { return method->name() != asked.substr(colon + 1); });
+        if (colon != std::string::npos) {
+            const std::size_t second = asked.find(':', colon + 1);
+            const std::string name = asked.substr(colon + 1, second == std::string::npos ? second : second - colon - 1);
+            std::erase_if(methods, [&](const Candidate& candidate) { return candidate.method->name() != name; });
+            if (second != std::string::npos)
+                for (Candidate& candidate : methods)
+                    candidate.options = nlohmann::ordered_json::parse(asked.substr(second + 1));
+        }
         run(asked.substr(0, colon), argv[1], methods);
     }
     return 0;

@@ -1,12 +1,19 @@
 -- Training, prediction, evaluation and administration of models. All are SECURITY INVOKER: queries run with the caller's
 -- rights. The two predict functions are STABLE and not IMMUTABLE, because a model may get a new version.
 
-CREATE FUNCTION tensile.train(name text, method text, query text, target text[], options jsonb DEFAULT '{}',
-                              replace boolean DEFAULT false)
+CREATE FUNCTION tensile.train(name text, method text, query text, target text[] DEFAULT '{}',
+                              options jsonb DEFAULT '{}', replace boolean DEFAULT false)
     RETURNS TABLE (task text, metric text, value double precision)
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'tensile_train';
 COMMENT ON FUNCTION tensile.train IS 'train a model on the rows of a query and store it';
+
+CREATE FUNCTION tensile.refresh(name text, query text DEFAULT NULL, options jsonb DEFAULT '{}')
+    RETURNS TABLE (task text, metric text, value double precision)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'tensile_refresh';
+COMMENT ON FUNCTION tensile.refresh IS
+    'go on training a model from its weights, on the rows that its query returns now, and store a new version';
 
 CREATE FUNCTION tensile_store.predict_support(internal) RETURNS internal
     LANGUAGE c STRICT

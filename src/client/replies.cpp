@@ -27,6 +27,21 @@ std::vector<Metric> metrics_of(const flatbuffers::Vector<flatbuffers::Offset<pro
     return result;
 }
 
+// The block of a reply's rows, inline or in its segment.
+protocol::BlockView rows_of(const Reply& reply, const protocol::Rows* rows) {
+    if (rows == nullptr) throw_malformed("The reply holds no rows.");
+    std::span<const std::byte> block = protocol::bytes_of(rows->inline_bytes());
+    if (rows->segment_bytes() != 0) {
+        if (rows->segment_bytes() > reply.segment.bytes().size())
+            throw_malformed("The rows do not fit into their segment.");
+        block = reply.segment.bytes().first(rows->segment_bytes());
+    }
+    std::string problem;
+    std::optional<protocol::BlockView> view = protocol::validate(block, problem);
+    if (!view) throw_malformed(problem + ".");
+    return std::move(*view);
+}
+
 }  // namespace
 
 void throw_unexpected_reply(const Reply& reply) {
@@ -59,6 +74,15 @@ TrainedModel trained_model(Reply reply) {
     return model;
 }
 
+std::vector<SideTable> side_tables(const Reply& reply) {
+    const auto& message = expect<protocol::Accepted>(reply);
+    std::vector<SideTable> tables;
+    if (message.side_tables() != nullptr)
+        for (const protocol::SideTable* table : *message.side_tables())
+            tables.push_back({string_of(table->name()), string_of(table->relation())});
+    return tables;
+}
+
 Evaluation evaluation(const Reply& reply) {
     const auto& message = expect<protocol::EvaluateReply>(reply);
     return {metrics_of(message.metrics()), message.rows_read(), message.rows_used(), message.rows_discarded()};
@@ -76,18 +100,22 @@ std::optional<std::vector<OutputDeclaration>> prediction_outputs(const Reply& re
 
 std::optional<Prediction> prediction(Reply reply) {
     if (reply.as<protocol::NeedModel>() != nullptr) return std::nullopt;
-    const auto& message = expect<protocol::PredictReply>(reply);
-    if (message.rows() == nullptr) throw_malformed("The reply holds no rows.");
-    std::span<const std::byte> block = protocol::bytes_of(message.rows()->inline_bytes());
-    if (message.rows()->segment_bytes() != 0) {
-        if (message.rows()->segment_bytes() > reply.segment.bytes().size())
-            throw_malformed("The rows do not fit into their segment.");
-        block = reply.segment.bytes().first(message.rows()->segment_bytes());
-    }
-    std::string problem;
-    std::optional<protocol::BlockView> view = protocol::validate(block, problem);
-    if (!view) throw_malformed(problem + ".");
-    return Prediction{std::move(reply.segment), std::move(*view)};
+    protocol::BlockView view = rows_of(reply, expect<protocol::PredictReply>(reply).rows());
+    return Prediction{std::move(reply.segment), std::move(view)};
+}
+
+SeriesResult series_result(Reply reply) {
+    const auto& message = expect<protocol::SeriesReply>(reply);
+    SeriesResult result;
+    if (message.modes() != nullptr)
+        for (const protocol::SeriesMode* mode : *message.modes())
+            result.modes.push_back({string_of(mode->name()), string_of(mode->type_name())});
+    if (message.time() != nullptr)
+        result.time = {string_of(message.time()->name()), string_of(message.time()->type_name())};
+    result.step = string_of(message.step());
+    if (message.rows() != nullptr) result.view = rows_of(reply, message.rows());
+    result.segment = std::move(reply.segment);
+    return result;
 }
 
 namespace {

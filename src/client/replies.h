@@ -57,6 +57,25 @@ struct Prediction {
     protocol::BlockView view;
 };
 
+// A relation that a training wants the rows of.
+struct SideTable {
+    std::string name;
+    std::string relation;
+};
+
+// What work on the series of a model gives. `view` points into the segment.
+struct SeriesResult {
+    struct Column {
+        std::string name;
+        std::string type_name;
+    };
+    std::vector<Column> modes;
+    Column time;
+    std::string step;
+    protocol::Segment segment;
+    protocol::BlockView view;
+};
+
 // Rows of a monitoring view, cells by column; an empty optional is NULL.
 struct MonitorTable {
     std::vector<std::string> columns;
@@ -68,7 +87,10 @@ template <typename Table>
 const Table& expect(const Reply& reply);
 
 TrainedModel trained_model(Reply reply);
+// What Accepted lists in answer to the beginning of a training.
+std::vector<SideTable> side_tables(const Reply& reply);
 Evaluation evaluation(const Reply& reply);
+SeriesResult series_result(Reply reply);
 // What PredictReady lists; nothing for NeedModel.
 std::optional<std::vector<OutputDeclaration>> prediction_outputs(const Reply& reply);
 // What PredictReply holds; nothing for NeedModel.

@@ -74,8 +74,25 @@ void request_training(Connection& connection, const TrainingDeclaration& trainin
     const auto target_names = texts(builder, training.targets);
     const auto columns = declarations(builder, training.columns);
     const auto profiles = texts(builder, training.cost_profiles);
+    const auto base = training.base == nullptr ? Offset<Vector<std::uint8_t>>() : key_bytes(builder, *training.base);
     connection.finish(protocol::CreateTrainBegin(builder, model, method, options, target_names, columns,
-                                                 training.queue_timeout_ms, profiles, training.max_pool_share));
+                                                 training.queue_timeout_ms, profiles, training.max_pool_share, base));
+}
+
+void request_side_table(Connection& connection, std::uint32_t index, std::span<const ColumnDeclaration> columns) {
+    FlatBufferBuilder& builder = connection.begin();
+    const auto columns_offset = declarations(builder, columns);
+    connection.finish(protocol::CreateSideTableBegin(builder, index, columns_offset));
+}
+
+void request_series(Connection& connection, const ModelKey& key, const SeriesDeclaration& series) {
+    FlatBufferBuilder& builder = connection.begin();
+    const auto key_offset = key_bytes(builder, key);
+    const auto columns = series.columns.empty() ? Offset<Vector<Offset<protocol::ColumnDeclaration>>>()
+                                                : declarations(builder, series.columns);
+    connection.finish(protocol::CreateSeriesBegin(builder, key_offset, series.task, series.horizon, series.level,
+                                                  series.folds, columns, series.queue_timeout_ms,
+                                                  series.max_pool_share));
 }
 
 void request_evaluation(Connection& connection, const ModelKey& key, std::span<const ColumnDeclaration> columns,

@@ -46,6 +46,17 @@ struct TrainingDeclaration {
     std::int32_t queue_timeout_ms = kNoQueueTimeout;
     std::span<const std::string_view> cost_profiles = {};  // of earlier trainings, the most recent first
     double max_pool_share = 1;
+    const ModelKey* base = nullptr;  // of a model whose weights the training goes on from
+};
+
+struct SeriesDeclaration {
+    protocol::SeriesTask task = protocol::SeriesTask::Describe;
+    std::int64_t horizon = 0;
+    double level = 0;
+    std::int32_t folds = 0;
+    std::span<const ColumnDeclaration> columns = {};  // of rows that go on where the stored ones end; none: no rows
+    std::int32_t queue_timeout_ms = kNoQueueTimeout;
+    double max_pool_share = 1;
 };
 
 void request_hello(Connection& connection, const Greeting& greeting);
@@ -53,6 +64,8 @@ void request_hello(Connection& connection, const Greeting& greeting);
 void request_training(Connection& connection, const TrainingDeclaration& training);
 void request_evaluation(Connection& connection, const ModelKey& key, std::span<const ColumnDeclaration> columns,
                         std::int32_t queue_timeout_ms);
+void request_side_table(Connection& connection, std::uint32_t index, std::span<const ColumnDeclaration> columns);
+void request_series(Connection& connection, const ModelKey& key, const SeriesDeclaration& series);
 void request_append(Connection& connection, std::span<const std::byte> block);
 void request_append(Connection& connection, const protocol::Segment& segment, std::size_t used_bytes);
 void request_run(Connection& connection);

@@ -87,8 +87,7 @@ void PredictionService::load(const Request& request) {
     if (hash_model(std::as_bytes(std::span(manifest)), weights) != key)
         throw Error(sqlstate::kDataCorrupted, "data of the model do not match their checksum",
                     "The SHA-256 hash of manifest and weights differs from the one stored with the model.");
-    just_loaded_ = resources_.models.load(key, std::make_unique<ServedModel>(key, manifest), weights,
-                                          queue_timeout(load_timeout_ms_), &status_.stop());
+    just_loaded_ = load_model(resources_, key, manifest, weights, load_timeout_ms_, status_.stop());
     send_accepted(port_);
 }
 

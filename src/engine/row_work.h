@@ -11,6 +11,10 @@ class RowWork {
     virtual ~RowWork() = default;
     // Takes the rows of an AppendRows request and answers it.
     virtual void append(const Request& request) = 0;
+    // The rows that follow are those of a side table; answers the request.
+    virtual void begin_side_table(const protocol::SideTableBegin& /*message*/) {
+        throw ProtocolViolation("this work takes no side table");
+    }
     // Does the work and sends the final reply.
     virtual void run() = 0;
 };

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/model_hash.h"
+#include "engine/queue_timeout.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -61,11 +62,45 @@ std::unique_ptr<Predictor> predictor_from(std::string_view manifest) {
     return family_named(method).load(manifest);
 }
 
-ServedModel::ServedModel(const ModelKey& key, std::string_view manifest)
-    : label_(short_name(key)), predictor_(predictor_from(manifest)) {}
+ServedModel::ServedModel(const ModelKey& key, std::string_view manifest, std::span<const std::byte> weights,
+                         HostBudget& budget)
+    : label_(short_name(key)) {
+    std::unique_ptr<Predictor> predictor = predictor_from(manifest);
+    const std::uint64_t host_bytes = predictor->host_weight_bytes();
+    if (weights.size() != predictor->weight_bytes() || host_bytes > weights.size())
+        throw Error(sqlstate::kDataCorrupted, "stored weights of model \"" + label_ + "\" are damaged",
+                    "There are " + std::to_string(weights.size()) + " bytes instead of " +
+                        std::to_string(predictor->weight_bytes()) + ".");
+    device_bytes_ = weights.size() - host_bytes;
+    if (host_bytes > 0) {
+        charge_ = budget.charge(host_bytes);
+        predictor->take_host_weights(weights.last(host_bytes));
+    }
+    predictor_ = std::move(predictor);
+}
+
+std::shared_ptr<LoadedModel> load_model(const Resources& resources, const ModelKey& key, std::string_view manifest,
+                                        std::span<const std::byte> weights, std::int32_t queue_timeout_ms,
+                                        const StopFlag& stop) {
+    const auto served = [&] { return std::make_unique<ServedModel>(key, manifest, weights, resources.host); };
+    std::unique_ptr<ServedModel> model;
+    try {
+        model = served();
+    } catch (const Error& error) {
+        if (error.sqlstate() != sqlstate::kOutOfMemory) throw;
+        resources.models.forget_idle_models();
+        model = served();
+    }
+    const std::span<const std::byte> on_device = weights.first(model->weight_bytes());
+    return resources.models.load(key, std::move(model), on_device, queue_timeout(queue_timeout_ms), &stop);
+}
+
+std::shared_ptr<const Predictor> shared_predictor_of(const LoadedModel& model) {
+    return static_cast<const ServedModel&>(model.stored()).predictor();
+}
 
 const Predictor& predictor_of(const LoadedModel& model) {
-    return static_cast<const ServedModel&>(model.stored()).predictor();
+    return *static_cast<const ServedModel&>(model.stored()).predictor();
 }
 
 }  // namespace tensile

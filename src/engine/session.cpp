@@ -9,6 +9,7 @@
 
 #include "engine/evaluation_work.h"
 #include "engine/model_messages.h"
+#include "engine/series_work.h"
 #include "engine/training_work.h"
 
 namespace tensile {
@@ -118,9 +119,16 @@ void Session::dispatch(const Request& request) {
     case protocol::Message::PredictEnd:
         return predictions_.end(request.as<protocol::PredictEnd>());
     case protocol::Message::TrainBegin:
+        return begin_training(request.as<protocol::TrainBegin>());
+    case protocol::Message::SeriesBegin: {
         work_.reset();
-        work_ = std::make_unique<TrainingWork>(resources_, status_, port_, request.as<protocol::TrainBegin>());
+        const auto& message = request.as<protocol::SeriesBegin>();
+        std::shared_ptr<LoadedModel> model =
+            predictions_.find(model_key(message.model_key()), message.queue_timeout_ms());
+        if (model == nullptr) return send_need_model(port_);
+        work_ = std::make_unique<SeriesWork>(resources_, status_, port_, std::move(model), message);
         return send_accepted(port_);
+    }
     case protocol::Message::EvaluateBegin: {
         work_.reset();
         const auto& message = request.as<protocol::EvaluateBegin>();
@@ -130,6 +138,9 @@ void Session::dispatch(const Request& request) {
         work_ = std::make_unique<EvaluationWork>(resources_, status_, port_, std::move(model), message);
         return send_accepted(port_);
     }
+    case protocol::Message::SideTableBegin:
+        if (work_ == nullptr) throw ProtocolViolation("side table without a training");
+        return work_->begin_side_table(request.as<protocol::SideTableBegin>());
     case protocol::Message::AppendRows:
     case protocol::Message::Run:
         return append_or_run(request);
@@ -138,6 +149,18 @@ void Session::dispatch(const Request& request) {
     default:
         throw ProtocolViolation(std::string("unexpected message ") + protocol::EnumNameMessage(request.type()));
     }
+}
+
+void Session::begin_training(const protocol::TrainBegin& message) {
+    work_.reset();
+    std::shared_ptr<LoadedModel> base;
+    if (message.base_key() != nullptr) {
+        base = predictions_.find(model_key(message.base_key()), message.queue_timeout_ms());
+        if (base == nullptr) return send_need_model(port_);
+    }
+    auto training = std::make_unique<TrainingWork>(resources_, status_, port_, message, std::move(base));
+    training->accept();
+    work_ = std::move(training);
 }
 
 void Session::append_or_run(const Request& request) {

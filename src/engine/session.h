@@ -31,6 +31,7 @@ class Session {
     // False: the session is over.
     bool serve_one();
     void dispatch(const Request& request);
+    void begin_training(const protocol::TrainBegin& message);
     void append_or_run(const Request& request);
     void send_error(const Error& error);
     void require_same_user() const;

@@ -1,18 +1,22 @@
 // Training: rows, job, model.
 #include "engine/training_work.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <utility>
 
 #include "engine/batch_predictor.h"
 #include "engine/cost_profile.h"
+#include "engine/drift.h"
 #include "engine/model_hash.h"
 #include "engine/model_messages.h"
 #include "engine/plan_view.h"
 #include "engine/queue_timeout.h"
 #include "engine/served_model.h"
+#include "engine/trained_weights.h"
 #include "engine/training_reporter.h"
+#include "models/series/series_training.h"
 #include "runtime/job_runner.h"
 
 namespace tensile {
@@ -42,26 +46,17 @@ class PublishedRunner {
     SessionStatus& status_;
 };
 
-// Copies the job's weights to where the stored model wants them.
-void copy_weights(const Job& job, JobRunner& runner, const Predictor& layout, std::span<std::byte> weights) {
-    for (std::size_t i = 0; i < layout.variables().size(); ++i) {
-        const Variable& wanted = layout.variables()[i];
-        std::size_t found = 0;
-        while (found < job.variables.size() && job.variables[found].name != wanted.name)
-            ++found;
-        if (found == job.variables.size() || job.variables[found].type != wanted.type)
-            throw InternalError("trained job has no weight \"" + wanted.name + "\" of the stored model's type");
-        const std::uint64_t offset = layout.weight_offsets()[i];
-        if (offset + wanted.type.bytes() > weights.size())
-            throw InternalError("weight \"" + wanted.name + "\" lies outside the stored weights");
-        runner.read_variable(static_cast<int>(found), weights.subspan(offset, wanted.type.bytes()));
-    }
+std::unique_ptr<Training> start_training(const std::string& method, const TrainingRequest& declaration,
+                                         const LoadedModel* base) {
+    const ModelFamily& family = family_named(method);
+    if (base == nullptr) return family.train(declaration);
+    return family.refresh(declaration, shared_predictor_of(*base), base->read_weights());
 }
 
 }  // namespace
 
 TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, SessionPort& port,
-                           const protocol::TrainBegin& message)
+                           const protocol::TrainBegin& message, std::shared_ptr<LoadedModel> base)
     : resources_(resources),
       status_(status),
       port_(port),
@@ -70,7 +65,8 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
       queue_timeout_ms_(message.queue_timeout_ms()),
       pool_share_(message.max_pool_share()),
       charge_(resources.host.charge(0)),
-      training_(family_named(method_).train(declaration_)),
+      base_(std::move(base)),
+      training_(start_training(method_, declaration_, base_.get())),
       activity_(status, declaration_.model_name, method_, "reading") {
     if (message.cost_profiles() == nullptr) return;
     for (const flatbuffers::String* profile : *message.cost_profiles())
@@ -78,9 +74,27 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
                            resources.jobs.costs);
 }
 
+void TrainingWork::accept() {
+    flatbuffers::FlatBufferBuilder& builder = port_.begin();
+    std::vector<flatbuffers::Offset<protocol::SideTable>> tables;
+    for (const SideTable& table : training_->side_tables()) {
+        const auto name = builder.CreateString(table.name);
+        tables.push_back(protocol::CreateSideTable(builder, name, builder.CreateString(table.relation)));
+    }
+    port_.send(protocol::CreateAccepted(builder, builder.CreateVector(tables)));
+}
+
+void TrainingWork::begin_side_table(const protocol::SideTableBegin& message) {
+    side_columns_ = column_descriptions(message.columns());
+    if (message.index() >= training_->side_tables().size()) throw ProtocolViolation("unknown side table");
+    training_->begin_side_table(message.index(), side_columns_);
+    send_accepted(port_);
+}
+
 void TrainingWork::append(const Request& request) {
     const auto& message = request.as<protocol::AppendRows>();
-    const RawRows& rows = rows_.read(message.rows(), request.attached.segment, declaration_.columns);
+    const RawRows& rows = rows_.read(message.rows(), request.attached.segment,
+                                     side_columns_.empty() ? declaration_.columns : side_columns_);
     training_->append_rows(rows);
     charge_.resize(training_->bytes());
     status_.add_rows(rows.count);
@@ -94,7 +108,17 @@ void TrainingWork::run() {
     training_->finish_rows(&status_.stop());
     charge_.resize(training_->bytes());
     if (status_.stop()) throw_stopped();
+    if (const auto* series = dynamic_cast<const SeriesTraining*>(training_.get());
+        base_ != nullptr && series != nullptr)
+        drift_ = drift_of(resources_, base_, series->data().table, status_.stop());
 
+    const auto seconds = [began] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    };
+    if (training_->job().programs.empty()) {
+        reporter.finish();
+        return reply(nullptr, seconds());
+    }
     JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name);
     reporter.enter("queued");
     const PoolOwner owner{status_.id(), status_.identity().backend_pid, "train", declaration_.model_name};
@@ -106,10 +130,10 @@ void TrainingWork::run() {
     std::vector<PlanRow> plan = runner.plan();
     keep_telling_rows(plan, kMaxPlanRows);
     send_plan(plan, port_);
-    reply(runner, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    reply(&runner, seconds());
 }
 
-void TrainingWork::reply(JobRunner& runner, double seconds) {
+void TrainingWork::reply(JobRunner* runner, double seconds) {
     const std::string manifest = training_->manifest();
     // Made ready to predict once before anybody stores it; this also tells where each weight belongs.
     const std::unique_ptr<Predictor> layout = predictor_from(manifest);
@@ -118,15 +142,19 @@ void TrainingWork::reply(JobRunner& runner, double seconds) {
     const std::span<std::byte> content = segment.segment.bytes();
     std::memcpy(content.data(), manifest.data(), manifest.size());
     const std::span<std::byte> weights = content.subspan(manifest.size());
-    copy_weights(training_->job(), runner, *layout, weights);
+    write_weights(*training_, runner, *layout, weights);
     const ModelKey key = hash_model(content.first(manifest.size()), weights);
 
     const RowCounts counts = training_->row_counts();
     flatbuffers::FlatBufferBuilder& builder = port_.begin();
     const auto key_bytes = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
-    const auto metrics = write_metrics(builder, training_->metrics());
-    const std::string profile = write_cost_profile(resources_.device.properties(), resources_.device.threads(),
-                                                   runner.cost_figures(kMaxProfileFigures));
+    std::vector<TaskMetric> metric_rows = training_->metrics();
+    std::ranges::move(drift_, std::back_inserter(metric_rows));
+    const auto metrics = write_metrics(builder, metric_rows);
+    std::string profile;
+    if (runner != nullptr)
+        profile = write_cost_profile(resources_.device.properties(), resources_.device.threads(),
+                                     runner->cost_figures(kMaxProfileFigures));
     const auto stored_profile =
         profile.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(profile);
     port_.send(protocol::CreateTrainReply(builder, key_bytes, manifest.size(), weight_bytes, metrics, counts.read,

@@ -1,4 +1,5 @@
-// What a family that has neither side tables nor host weights need not say; see model_family.h.
+// What a family that has neither side tables nor host weights, or cannot go on from a model, need not say; see
+// model_family.h.
 #include "models/model_family.h"
 
 #include "tensor/error.h"
@@ -11,6 +12,13 @@ void Training::begin_side_table(std::size_t, std::span<const ColumnDescription>)
 
 void Training::write_host_weights(std::span<std::byte> out) const {
     if (!out.empty()) throw InternalError("host weights were asked of a method that has none");
+}
+
+std::unique_ptr<Training> ModelFamily::refresh(const TrainingRequest& /*request*/,
+                                               std::shared_ptr<const Predictor> /*base*/,
+                                               std::vector<std::byte> /*weights*/) const {
+    throw Error(sqlstate::kFeatureNotSupported, "models of method \"" + std::string(name()) + "\" cannot be refreshed",
+                "Only models of time series go on from their weights.", "Train the model again with replace => true.");
 }
 
 void Predictor::take_host_weights(std::span<const std::byte> bytes) {

@@ -103,7 +103,7 @@ class Training {
     // it judges an epoch.
     virtual void finish_rows(const std::atomic<bool>* stop = nullptr) = 0;
     virtual std::uint64_t bytes() const = 0;
-    // The job with its driver; valid after finish_rows().
+    // The job with its driver; valid after finish_rows(). Without programs when all is done already (a closed form).
     virtual Job& job() = 0;
     virtual TrainingProgress progress() const = 0;
     // Lines logged since the last call.
@@ -181,6 +181,10 @@ class ModelFamily {
     // Validates options, targets and column types before any row is read.
     virtual std::unique_ptr<Training> train(const TrainingRequest& request) const = 0;
     virtual std::unique_ptr<Predictor> load(std::string_view manifest) const = 0;
+    // A training that goes on from a model of this family, whose device weights are given in the order of its
+    // variables(), each where weight_offsets() says. Throws Error 0A000 for families that cannot.
+    virtual std::unique_ptr<Training> refresh(const TrainingRequest& request, std::shared_ptr<const Predictor> base,
+                                              std::vector<std::byte> weights) const;
 };
 
 // Every family, by name; throws Error 22023 with a hint that lists the names.

@@ -200,10 +200,24 @@ class Check {
     [[noreturn]] void reject_type(const Json& json) const {
         std::string found = json.dump(-1, ' ', false, Json::error_handler_t::replace);
         if (found.size() > 100) found = found.substr(0, 100) + "...";
-        throw Error(
-            sqlstate::kInvalidParameterValue, "invalid value for option " + in_quotes(declaration_.name) + ": " + found,
-            "The value must be " + std::string(describe(declaration_.type)) + ".",
-            "An example is {" + in_quotes(declaration_.name) + ": " + std::string(declaration_.default_json) + "}.");
+        throw Error(sqlstate::kInvalidParameterValue,
+                    "invalid value for option " + in_quotes(declaration_.name) + ": " + found,
+                    "The value must be " + std::string(describe(declaration_.type)) + ".",
+                    "An example is {" + in_quotes(declaration_.name) + ": " + example() + "}.");
+    }
+
+    // The default, where it shows anything.
+    std::string example() const {
+        switch (declaration_.type) {
+        case OptionType::kText:
+            return "\"text\"";
+        case OptionType::kTextArray:
+            return "[\"text\"]";
+        case OptionType::kTextMap:
+            return "{\"text\": \"text\"}";
+        default:
+            return std::string(declaration_.default_json);
+        }
     }
 
     const OptionDeclaration& declaration_;

@@ -49,6 +49,15 @@ struct ModelColumns {
 enum class ColumnUse : std::uint8_t { kFeatures, kFeaturesAndTargets };
 ModelColumns read_columns(const pg_uuid_t& version, ColumnUse use);
 
+// What a version was trained with, in the current memory context.
+struct VersionSource {
+    const char* method;
+    Datum targets;        // text[]
+    const char* options;  // JSON, as the user gave them
+    const char* query;
+};
+VersionSource read_source(const pg_uuid_t& version);
+
 // The manifest (JSON, UTF-8) of a version, in the current memory context.
 std::span<const char> read_manifest(const pg_uuid_t& version);
 

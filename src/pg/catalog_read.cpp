@@ -18,9 +18,12 @@ enum VersionColumn : AttrNumber {
     kVersionId = 1,
     kVersionModel = 2,
     kVersionNumber = 3,
+    kVersionMethod = 4,
     kVersionTargets = 5,
     kVersionColumns = 6,
     kVersionColumnTypes = 7,
+    kVersionOptions = 8,
+    kVersionQuery = 9,
     kVersionManifest = 10,
     kVersionSha256 = 11,
     kVersionWeightBytes = 12,
@@ -166,6 +169,20 @@ ModelColumns read_columns(const pg_uuid_t& version, ColumnUse use) {
     }
     all.count = kept;
     return all;
+}
+
+VersionSource read_source(const pg_uuid_t& version) {
+    ScanKeyData key{};
+    key_equals_uuid(key, kVersionId, version);
+    const Scan scan = begin_scan("version", "version_pkey", 1, &key);
+    HeapTuple tuple = scan.next();
+    if (!HeapTupleIsValid(tuple)) refuse_vanished();
+    const VersionSource source{TextDatumGetCString(scan.column(tuple, kVersionMethod)),
+                               PointerGetDatum(DatumGetArrayTypePCopy(scan.column(tuple, kVersionTargets))),
+                               TextDatumGetCString(scan.column(tuple, kVersionOptions)),
+                               TextDatumGetCString(scan.column(tuple, kVersionQuery))};
+    scan.close();
+    return source;
 }
 
 std::span<const char> read_manifest(const pg_uuid_t& version) {

@@ -190,7 +190,14 @@ const ModelKey& LoadedModel::key() const {
     return state_->key;
 }
 
+std::vector<std::byte> LoadedModel::read_weights() const {
+    std::vector<std::byte> weights(state_->stored->weight_bytes());
+    if (!weights.empty()) std::memcpy(weights.data(), state_->extent.data(), weights.size());
+    return weights;
+}
+
 ContextLease LoadedModel::borrow(std::int64_t rows, const StopFlag* stop) {
+    if (state_->floor == nullptr) throw InternalError("a model without weights has no program to run");
     throw_if_stopped(stop);
     const std::size_t bucket = bucket_of(rows);
     InferenceContext* context = state_->idle[bucket].take();
@@ -294,14 +301,17 @@ std::shared_ptr<LoadedModel> InferenceCache::load(const ModelKey& key, std::uniq
     auto state = std::make_unique<LoadedModel::State>(cache, key, std::move(stored));
     LoadedModel::State& model = *state;
     model.check(weights);
-    auto planned = cache.program(key, *model.stored, kFloorCapacity);
-    const std::uint64_t weight_end = aligned_size(weights.size());
-    model.extent =
-        cache.pool.acquire(weight_end + planned->extent_bytes(), {0, 0, "model", model.stored->label()}, timeout, stop);
-    if (!weights.empty()) std::memcpy(model.extent.data(), weights.data(), weights.size());
-    const std::vector<std::byte*> addresses = model.weight_addresses(planned->program);
-    model.floor = std::make_unique<InferenceContext>(Extent(), planned, model.extent.data() + weight_end, addresses,
-                                                     bucket_of(kFloorCapacity));
+    // A closed form is all on the host: nothing of it is in the pool.
+    if (!model.stored->variables().empty()) {
+        auto planned = cache.program(key, *model.stored, kFloorCapacity);
+        const std::uint64_t weight_end = aligned_size(weights.size());
+        model.extent = cache.pool.acquire(weight_end + planned->extent_bytes(),
+                                          {0, 0, "model", model.stored->label()}, timeout, stop);
+        if (!weights.empty()) std::memcpy(model.extent.data(), weights.data(), weights.size());
+        const std::vector<std::byte*> addresses = model.weight_addresses(planned->program);
+        model.floor = std::make_unique<InferenceContext>(Extent(), planned, model.extent.data() + weight_end,
+                                                         addresses, bucket_of(kFloorCapacity));
+    }
     model.last_used = cache.tick();
     std::shared_ptr<LoadedModel> loaded(new LoadedModel(std::move(state)));
     const std::scoped_lock lock(cache.mutex);
@@ -361,6 +371,20 @@ std::uint64_t InferenceCache::reclaim(std::uint64_t wanted) {
         }
     }
     return freed;
+}
+
+void InferenceCache::forget_idle_models() {
+    std::vector<std::shared_ptr<LoadedModel>> evicted;
+    const std::scoped_lock lock(state_->mutex);
+    for (auto model = state_->models.begin(); model != state_->models.end();) {
+        if (model->second.use_count() > 1) {
+            ++model;
+            continue;
+        }
+        evicted.push_back(std::move(model->second));
+        model = state_->models.erase(model);
+        ++state_->counters.model_evictions;
+    }
 }
 
 void InferenceCache::wake() noexcept {

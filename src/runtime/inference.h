@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "graph/job.h"
 #include "memory/tensor_pool.h"
@@ -43,7 +44,7 @@ class StoredModel {
     virtual std::span<const Variable> variables() const = 0;
     virtual std::span<const std::uint64_t> weight_offsets() const = 0;
     virtual std::uint64_t weight_bytes() const = 0;
-    // The forward program for batches of at most `capacity` rows; its only extent slot is the batch. It must not write
+    // The forward program, of a model that has weights, for batches of at most `capacity` rows; its only extent slot is the batch. It must not write
     // its variables.
     virtual Program program(std::int64_t capacity) const = 0;
 };
@@ -86,6 +87,8 @@ class LoadedModel : public std::enable_shared_from_this<LoadedModel> {
     // has no bytes for another context; the caller then cuts its rows into more batches. Never waits for the pool, only
     // for the floor context. Throws Error 57014 when `stop` is set while waiting.
     ContextLease borrow(std::int64_t rows, const StopFlag* stop);
+    // The weights as they were loaded, on the host.
+    std::vector<std::byte> read_weights() const;
 
     LoadedModel(const LoadedModel&) = delete;
     LoadedModel& operator=(const LoadedModel&) = delete;
@@ -122,6 +125,8 @@ class InferenceCache {
     // Lets go of idle contexts and idle models, least recently used first, until `wanted` bytes are free; returns the
     // bytes freed. Lets go of nothing when all of them together are less than `wanted`.
     std::uint64_t reclaim(std::uint64_t wanted);
+    // Lets go of every model that nobody uses, also of those that take no bytes of the pool but of the host.
+    void forget_idle_models();
     // Those who wait for a floor context or another session's load look at their stop flags.
     void wake() noexcept;
 

@@ -39,6 +39,7 @@
 #include "graph/ops/moving_average_update.h"
 #include "graph/ops/multiply.h"
 #include "graph/ops/pad_columns.h"
+#include "graph/ops/pinball.h"
 #include "graph/ops/relu.h"
 #include "graph/ops/round_straight_through.h"
 #include "graph/ops/scale.h"
@@ -354,6 +355,10 @@ void add_elementwise(List& list) {
     list.unary("stop_gradient", ops::stop_gradient);
     list.unary("round_straight_through", ops::round_straight_through,
                [](const Element& element) { return 8 * element.uniform - 4; });
+    list.unary("pinball", [](ProgramBuilder& builder, ValueId x) { return ops::pinball(builder, x, 0.9); });
+    list.binary("pinball_gradient", [](ProgramBuilder& builder, ValueId x, ValueId dy) {
+        return ops::pinball_gradient(builder, x, dy, 0.9);
+    });
     list.unary("affine_constant",
                [](ProgramBuilder& builder, ValueId x) { return ops::affine_constant(builder, x, -1.5, 0.25); });
     for (const Grid& grid : kGrids) {

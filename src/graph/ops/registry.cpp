@@ -43,6 +43,7 @@
 #include "graph/ops/moving_average_update.h"
 #include "graph/ops/multiply.h"
 #include "graph/ops/pad_columns.h"
+#include "graph/ops/pinball.h"
 #include "graph/ops/relu.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/round_straight_through.h"
@@ -135,6 +136,8 @@ std::span<const Op* const> all_ops() {
         &squared_error_loss_gradient_op(),
         &huber_loss_op(),
         &huber_loss_gradient_op(),
+        &pinball_op(),
+        &pinball_gradient_op(),
         &binary_cross_entropy_loss_op(),
         &binary_cross_entropy_loss_gradient_op(),
         &softmax_cross_entropy_loss_op(),

@@ -2,13 +2,14 @@
 #include "models/forecast/closed_form_method.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
-#include "models/forecast/interpolation.h"
+#include "models/forecast/imputation.h"
 #include "models/forecast/rolling_origins.h"
 #include "models/stop.h"
 
@@ -43,31 +44,82 @@ double spread_of(std::span<const float> values) {
 
 }  // namespace
 
+namespace {
+
+// A span of time, a model that has not learned from it, and origins of forecasts within it.
+struct HeldOutSpan {
+    const ClosedFormModel* model = nullptr;
+    std::unique_ptr<ClosedFormModel> own;  // when the model serves this span alone
+    std::vector<std::int64_t> origins;
+    std::unique_ptr<PanelState> state;
+    double factor = 1;  // of its residuals
+    std::vector<float> forecasts;
+};
+
+// Parts of what was learned from, as long as the validation span, from which residuals are taken as well: by the same
+// method without them (blocked cross-validation). How uncertain a forecast is changes with the season, and the
+// validation span is one season.
+std::vector<std::pair<std::int64_t, std::int64_t>> further_spans(const ValidationPlan& plan) {
+    // Where their middles lie in what was learned from; what is left must still be three quarters of it.
+    constexpr std::array<double, 2> kMiddles = {0.35, 0.75};
+    const std::int64_t length = std::min(plan.steps - plan.fit_steps, plan.fit_steps / 8);
+    std::vector<std::pair<std::int64_t, std::int64_t>> spans;
+    if (length < plan.horizon) return spans;
+    for (const double middle : kMiddles) {
+        const auto begin = static_cast<std::int64_t>(middle * static_cast<double>(plan.fit_steps)) - length / 2;
+        spans.emplace_back(begin, begin + length);
+    }
+    return spans;
+}
+
+SeriesPanel without(const SeriesPanel& panel, std::int64_t begin, std::int64_t end) {
+    SeriesPanel rest = panel;
+    for (std::int64_t series = 0; series < panel.series; ++series)
+        std::fill_n(rest.values.begin() + series * panel.steps + begin, end - begin,
+                    std::numeric_limits<float>::quiet_NaN());
+    return rest;
+}
+
+}  // namespace
+
 ClosedFormValidation validate(const ClosedFormModel& model, const SeriesPanel& panel, const ValidationPlan& plan,
                               const SeriesSettings& settings) {
-    const std::int64_t wanted = (kWantedResiduals + panel.series - 1) / std::max<std::int64_t>(panel.series, 1);
-    const std::vector<std::int64_t> origins =
-        rolling_origins(plan.fit_steps, plan.steps, plan.horizon,
-                        std::clamp(wanted, kChoosingOrigins, kMostCalibrationOrigins));
     const auto horizon = static_cast<std::size_t>(plan.horizon);
-    std::vector<float> residuals(origins.size() * horizon);
+    const std::int64_t wanted =
+        std::clamp((kWantedResiduals + panel.series - 1) / std::max<std::int64_t>(panel.series, 1), kChoosingOrigins,
+                   kMostCalibrationOrigins);
+    std::vector<HeldOutSpan> spans(1);
+    spans.front().model = &model;
+    spans.front().origins = rolling_origins(plan.fit_steps, plan.steps, plan.horizon, wanted);
+    spans.front().factor = model.optimism();
+    for (const auto& [begin, end] : further_spans(plan)) {
+        HeldOutSpan& span = spans.emplace_back();
+        span.own = model.refit(without(panel, begin, end), plan.fit_steps, settings.stop);
+        span.model = span.own.get();
+        span.origins = rolling_origins(begin, end, plan.horizon, wanted);
+    }
+    for (HeldOutSpan& span : spans) {
+        span.state = span.model->prepare(panel, span.origins, plan.horizon, settings.stop);
+        span.forecasts.resize(span.origins.size() * horizon);
+    }
     ConformalIntervals::Calibration calibration(panel.series, plan.horizon);
     ForecastScore overall;
-    const std::unique_ptr<PanelState> state = model.prepare(panel, settings.stop);
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    std::vector<float> residuals;
     for (std::int64_t series = 0; series < panel.series; ++series) {
         throw_if_stopped(settings.stop);
         const std::span<const float> values = panel.of(series);
         const std::span<const float> learned = values.first(static_cast<std::size_t>(plan.fit_steps));
-        model.forecast(panel, state.get(), series, origins, plan.horizon, residuals);
+        residuals.clear();
         SeriesScore score(seasonal_naive_scale(learned, std::max<std::int64_t>(settings.season, 1)));
-        for (std::size_t o = 0; o < origins.size(); ++o)
-            for (std::size_t h = 0; h < horizon; ++h) {
-                const float truth = values[static_cast<std::size_t>(origins[o]) + h];
-                float& residual = residuals[o * horizon + h];
-                score.add(truth, residual, kNone, kNone);
-                residual = truth - residual;
+        for (HeldOutSpan& span : spans) {
+            span.model->forecast(panel, span.state.get(), series, span.origins, plan.horizon, span.forecasts);
+            for (std::size_t cell = 0; cell < span.forecasts.size(); ++cell) {
+                const float truth = values[static_cast<std::size_t>(span.origins[cell / horizon]) + cell % horizon];
+                if (&span == &spans.front()) score.add(truth, span.forecasts[cell], kNone, kNone);
+                residuals.push_back(static_cast<float>((truth - span.forecasts[cell]) * span.factor));
             }
+        }
         overall.add(score);
         calibration.add(series, residuals, spread_of(learned));
     }
@@ -78,13 +130,14 @@ namespace {
 
 class ClosedFormForecaster final : public SeriesForecaster {
   public:
-    ClosedFormForecaster(std::shared_ptr<const ClosedFormModel> model, ConformalIntervals intervals, TimeAxis axis)
-        : model_(std::move(model)), intervals_(std::move(intervals)), axis_(axis) {}
+    ClosedFormForecaster(std::shared_ptr<const ClosedFormModel> model, ConformalIntervals intervals, TimeAxis axis,
+                         std::int64_t season)
+        : model_(std::move(model)), intervals_(std::move(intervals)), axis_(axis), season_(season) {}
 
     Forecast forecast(const SeriesTable& history, std::span<const Covariate> future, std::int64_t horizon, double level,
                       ForwardRunner&, const std::atomic<bool>* stop) const override {
         const SeriesPanel panel = panel_of(history, axis_, future, horizon);
-        const std::unique_ptr<PanelState> state = model_->prepare(panel, stop);
+        const std::unique_ptr<PanelState> state = model_->prepare(panel, std::span(&panel.steps, 1), horizon, stop);
         const std::vector<double> widths = intervals_.relative_widths(horizon, level);
         Forecast forecast;
         forecast.horizon = horizon;
@@ -107,24 +160,26 @@ class ClosedFormForecaster final : public SeriesForecaster {
         return forecast;
     }
 
+    // Gaps have values on both sides, which no forecast looks at.
     Imputation impute(const SeriesTable& history, double level, ForwardRunner&,
                       const std::atomic<bool>* stop) const override {
-        const std::vector<double> widths = intervals_.relative_widths(1, level);
-        return interpolate_gaps(
-            history, [&](std::int64_t series) { return intervals_.scale(series) * widths.front(); }, stop);
+        ImputationSettings settings;
+        settings.season = season_;
+        return impute_missing(history, settings, level, stop);
     }
 
   private:
     std::shared_ptr<const ClosedFormModel> model_;
     ConformalIntervals intervals_;
     TimeAxis axis_;
+    std::int64_t season_;
 };
 
 class ClosedFormFit final : public SeriesFit {
   public:
     ClosedFormFit(const ClosedForm& form, const SeriesTable& table, const SeriesSettings& settings,
                   const Options& options)
-        : form_(form), axis_(table.axis) {
+        : form_(form), axis_(table.axis), season_(std::max<std::int64_t>(settings.season, 1)) {
         const SeriesPanel panel = panel_of(table, table.axis);
         const ValidationPlan plan = validation_plan(table.steps, settings, kChoosingOrigins);
         std::unique_ptr<ClosedFormModel> judged = form.fit(panel, plan, settings, options);
@@ -132,6 +187,8 @@ class ClosedFormFit final : public SeriesFit {
         intervals_ = std::move(validation.intervals);
         for (const auto& [name, value] : validation.metrics)
             metrics_.push_back({std::string(form.name()), std::string(name), value});
+        for (TaskMetric& candidate : judged->candidates())
+            metrics_.push_back(std::move(candidate));
         model_ = options.boolean(kRefit) ? judged->refit(panel, table.steps, settings.stop) : std::move(judged);
         if (model_->fallbacks() > 0)
             log_.push_back({1, std::string(form.name()), "fallback_series", static_cast<double>(model_->fallbacks())});
@@ -148,8 +205,7 @@ class ClosedFormFit final : public SeriesFit {
     Json manifest() const override {
         Json manifest;
         manifest["start"] = axis_.start;
-        manifest["step_months"] = axis_.step.months;
-        manifest["step_microseconds"] = axis_.step.microseconds;
+        manifest["season"] = season_;
         WeightWriter weights;
         model_->save(manifest["model"], weights);
         return manifest;
@@ -167,6 +223,7 @@ class ClosedFormFit final : public SeriesFit {
   private:
     const ClosedForm& form_;
     TimeAxis axis_;
+    std::int64_t season_;
     std::unique_ptr<ClosedFormModel> model_;
     ConformalIntervals intervals_;
     std::vector<TaskMetric> metrics_;
@@ -178,8 +235,14 @@ class ClosedFormMethod final : public SeriesMethod {
   public:
     explicit ClosedFormMethod(const ClosedForm& form)
         : form_(form), options_(form.options().begin(), form.options().end()) {
-        options_.push_back({kRefit, OptionType::kBoolean, "true", {}, {}, {},
-                            "Whether the coefficients are solved for again with the validation span, once it has served"});
+        options_.push_back(
+            {kRefit,
+             OptionType::kBoolean,
+             "true",
+             {},
+             {},
+             {},
+             "Whether the coefficients are solved for again with the validation span, once it has served"});
     }
 
     std::string_view name() const override { return form_.name(); }
@@ -196,7 +259,9 @@ class ClosedFormMethod final : public SeriesMethod {
         TimeAxis axis = table.axis;
         manifest.at("start").get_to(axis.start);
         std::shared_ptr<const ClosedFormModel> model = form_.load(manifest.at("model"), weights);
-        return std::make_unique<ClosedFormForecaster>(std::move(model), ConformalIntervals::load(weights), axis);
+        ConformalIntervals intervals = ConformalIntervals::load(weights);
+        return std::make_unique<ClosedFormForecaster>(std::move(model), std::move(intervals), axis,
+                                                      manifest.at("season").get<std::int64_t>());
     }
 
   private:

@@ -22,5 +22,4 @@ ClosedFormValidation validate(const ClosedFormModel& model, const SeriesPanel& p
 // `form` outlives the method.
 std::unique_ptr<SeriesMethod> closed_form_method(const ClosedForm& form);
 
-
 }  // namespace tensile

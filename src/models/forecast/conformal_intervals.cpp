@@ -78,7 +78,8 @@ ConformalIntervals::ConformalIntervals(Calibration calibration) : scales_(std::m
 
     std::vector<double> ratios;
     for (std::size_t s = 0; s < scales_.size(); ++s)
-        if (!std::isnan(scales_[s]) && calibration.spreads_[s] > 0) ratios.push_back(scales_[s] / calibration.spreads_[s]);
+        if (!std::isnan(scales_[s]) && calibration.spreads_[s] > 0)
+            ratios.push_back(scales_[s] / calibration.spreads_[s]);
     const double usual = ratios.empty() ? 1 : median_of(std::move(ratios));
     for (std::size_t s = 0; s < scales_.size(); ++s)
         if (std::isnan(scales_[s])) scales_[s] = static_cast<float>(usual * calibration.spreads_[s]);
@@ -132,7 +133,9 @@ std::vector<double> ConformalIntervals::relative_widths(std::int64_t horizon, do
         growth = before > 0 && last > 0 ? std::clamp(std::log(last / before) / distance, 0.0, 0.5) : 0;
     }
     for (std::int64_t step = steps; step < horizon; ++step)
-        widths.push_back(last * std::pow(static_cast<double>(step + 1) / static_cast<double>(std::max<std::int64_t>(steps, 1)), growth));
+        widths.push_back(
+            last *
+            std::pow(static_cast<double>(step + 1) / static_cast<double>(std::max<std::int64_t>(steps, 1)), growth));
     return widths;
 }
 
@@ -152,7 +155,8 @@ ConformalIntervals ConformalIntervals::load(WeightReader& weights) {
 }
 
 std::uint64_t ConformalIntervals::bytes() const {
-    return (scales_.size() + scores_.size()) * sizeof(float) + counts_.size() * (sizeof(std::uint32_t) + sizeof(std::uint64_t));
+    return (scales_.size() + scores_.size()) * sizeof(float) +
+           counts_.size() * (sizeof(std::uint32_t) + sizeof(std::uint64_t));
 }
 
 }  // namespace tensile

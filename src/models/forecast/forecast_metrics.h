@@ -14,16 +14,16 @@ namespace tensile {
 // (Hyndman & Koehler 2006, Int. J. of Forecasting 22; in-sample, as the M4 competition defines it). NaN without a pair.
 double seasonal_naive_scale(std::span<const float> history, std::int64_t season);
 
-// The continuous ranked probability score of a forecast (Gneiting & Raftery 2007, J. Am. Stat. Assoc. 102, eq. 20), as twice the
-// mean quantile loss over the levels 0.05, 0.10, ..., 0.95:
+// The continuous ranked probability score of a forecast (Gneiting & Raftery 2007, J. Am. Stat. Assoc. 102, eq. 20), as
+// twice the mean quantile loss over the levels 0.05, 0.10, ..., 0.95:
 //     2/19 sum_a (1{y < q_a} - a) (q_a - y).
-// The quantiles are those of a normal distribution with a spread of its own on either side of the mean, so that lower and
-// upper are its (1 - level) / 2 and (1 + level) / 2 quantiles. In units of the value; for a forecast without spread it is the
-// absolute error.
+// The quantiles are those of a normal distribution with a spread of its own on either side of the mean, so that lower
+// and upper are its (1 - level) / 2 and (1 + level) / 2 quantiles. In units of the value; for a forecast without spread
+// it is the absolute error.
 double crps(double truth, double mean, double lower, double upper, double level);
 
-// The standard normal distribution's quantile of `probability` in (0, 1) (Acklam's rational approximation, refined by one step
-// of Halley's method; relative error below 1e-14).
+// The standard normal distribution's quantile of `probability` in (0, 1) (Acklam's rational approximation, refined by
+// one step of Halley's method; relative error below 1e-14).
 double normal_quantile(double probability);
 
 using NamedForecastMetrics = std::vector<std::pair<std::string_view, double>>;
@@ -38,9 +38,9 @@ class SeriesScore {
     void add(double truth, double mean, double lower, double upper);
 
     std::int64_t count() const { return count_; }
-    // rmse, mae, mase, smape (in %, as M4: 200 |y - f| / (|y| + |f|), 0 where both are 0), crps, coverage (share of truths within the
-    // bounds). Undefined ones are left out: all without points, mase with a scale of 0 or none, crps and coverage
-    // without bounds.
+    // rmse, mae, mase, smape (in %, as M4: 200 |y - f| / (|y| + |f|), 0 where both are 0), crps, coverage (share of
+    // truths within the bounds). Undefined ones are left out: all without points, mase with a scale of 0 or none, crps
+    // and coverage without bounds.
     NamedForecastMetrics metrics() const;
 
   private:

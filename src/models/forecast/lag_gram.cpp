@@ -9,8 +9,8 @@ namespace tensile {
 
 namespace {
 
-// row[d] += sum over t < count of x[t] x[t + d], for d < width. Four values of t at a time, so that the row is loaded and
-// stored a quarter as often.
+// row[d] += sum over t < count of x[t] x[t + d], for d < width. Four values of t at a time, so that the row is loaded
+// and stored a quarter as often.
 TENSILE_VECTOR_CLONES
 void first_row(const double* x, std::int64_t count, std::int64_t width, double* row) {
     std::int64_t t = 0;
@@ -71,6 +71,14 @@ void LagGram::add(std::span<const double> run, double scale) {
         sum += x[i + count < static_cast<std::int64_t>(run.size()) ? i + count : i] - x[i];
     }
     count_ += count;
+}
+
+void WindowMoments::about_zero() {
+    const std::size_t width = means.size();
+    for (std::size_t a = 0; a < width; ++a)
+        for (std::size_t b = 0; b < width; ++b)
+            covariances[a * width + b] += count * means[a] * means[b];
+    std::ranges::fill(means, 0);
 }
 
 WindowMoments moments_of(const LagGram& gram, std::span<const std::int64_t> positions, std::int64_t anchor) {

@@ -2,9 +2,9 @@
 //
 // For windows v_t = (x_t, ..., x_{t+P-1}), t = 0 ... n - 1, the sums G[i][j] = sum_t x_{t+i} x_{t+j} obey
 //     G[i+1][j+1] = G[i][j] - x_i x_j + x_{i+n} x_{j+n},
-// so one row costs n P products and each further one P: O(n P + P^2) instead of O(n P^2) (the covariance method of linear
-// prediction; Makhoul 1975, Proc. IEEE 63(4)). Sums are kept in double; the caller takes a centre from the values, because the
-// recurrence loses digits in proportion to their squares. Knows no regression.
+// so one row costs n P products and each further one P: O(n P + P^2) instead of O(n P^2) (the covariance method of
+// linear prediction; Makhoul 1975, Proc. IEEE 63(4)). Sums are kept in double; the caller takes a centre from the
+// values, because the recurrence loses digits in proportion to their squares. Knows no regression.
 #pragma once
 
 #include <cstdint>
@@ -42,10 +42,13 @@ struct WindowMoments {
     double count = 0;                 // windows
     std::vector<double> means;        // [size]
     std::vector<double> covariances;  // [size, size], sums about the means, not divided by the count
+
+    // Sums about zero instead, and zero means: for a regression without an intercept.
+    void about_zero();
 };
 
-// The moments of window positions `positions`; with `anchor` (a position of the window), of their differences from the value there:
-// the linear map v -> v - v[anchor] applied to the Gram matrix.
+// The moments of window positions `positions`; with `anchor` (a position of the window), of their differences from the
+// value there: the linear map v -> v - v[anchor] applied to the Gram matrix.
 WindowMoments moments_of(const LagGram& gram, std::span<const std::int64_t> positions, std::int64_t anchor = -1);
 
 }  // namespace tensile

@@ -34,7 +34,8 @@ bool RidgeSolver::factorize(std::span<const double> gram, double lambda) {
     const double least = (greatest + ridge) * static_cast<double>(n) * std::numeric_limits<double>::epsilon();
     for (std::size_t begin = 0; begin < n; begin += kBlock) {
         const std::size_t width = std::min(kBlock, n - begin);
-        // Subtract what the columns before explain: rows >= begin of these columns -= L[rows, :begin] · L[block, :begin]^T.
+        // Subtract what the columns before explain: rows >= begin of these columns -= L[rows, :begin] · L[block,
+        // :begin]^T.
         for (std::size_t k = 0; k < begin; ++k)
             for (std::size_t j = 0; j < width; ++j)
                 panel_[k * width + j] = -factor_[(begin + j) * n + k];

@@ -1,5 +1,6 @@
 // Ridge regression from a Gram matrix: (G + lambda · mean(diag G) · I) W = C by Cholesky's factorisation, for many
-// right-hand sides (Hoerl & Kennard 1970; blocked as in Golub & Van Loan, Matrix Computations, 4.2). Knows neither series nor windows.
+// right-hand sides (Hoerl & Kennard 1970; blocked as in Golub & Van Loan, Matrix Computations, 4.2). Knows neither
+// series nor windows.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +15,9 @@ class RidgeSolver {
     explicit RidgeSolver(std::size_t size);
 
     std::size_t size() const { return size_; }
-    // Factorises `gram` [size, size], symmetric and row-major, of which the lower triangle is read. `lambda` is in units of
-    // the mean diagonal element. False, and nothing is held, when the sum is not positive definite to rounding.
+    // Factorises `gram` [size, size], symmetric and row-major, of which the lower triangle is read. `lambda` is in
+    // units of the mean diagonal element. False, and nothing is held, when the sum is not positive definite to
+    // rounding.
     bool factorize(std::span<const double> gram, double lambda);
     // Replaces `right` [size, columns], row-major, by the solution. Needs a factorisation.
     void solve(std::span<double> right, std::size_t columns);

@@ -11,10 +11,11 @@
 namespace tensile {
 
 // At most `most` origins in [begin, end - horizon], both ends among them; `begin` alone when the span is no longer.
-std::vector<std::int64_t> rolling_origins(std::int64_t begin, std::int64_t end, std::int64_t horizon, std::int64_t most);
+std::vector<std::int64_t> rolling_origins(std::int64_t begin, std::int64_t end, std::int64_t horizon,
+                                          std::int64_t most);
 
-// How `steps` steps are split by the shared settings: the last share of them validates, but at least one horizon where half of
-// the steps remain to learn from. Throws Error 22023 for fewer than three steps.
+// How `steps` steps are split by the shared settings: the last share of them validates, but at least one horizon where
+// half of the steps remain to learn from. Throws Error 22023 for fewer than three steps.
 ValidationPlan validation_plan(std::int64_t steps, const SeriesSettings& settings, std::int64_t most_origins);
 
 }  // namespace tensile

@@ -1,5 +1,5 @@
-// What of a series is explained without its recent past: the usual value at each phase of a cycle, and effects of covariates that
-// are known ahead. Methods model the rest. For one series; knows no method.
+// What of a series is explained without its recent past: the usual value at each phase of a cycle, and effects of
+// covariates that are known ahead. Methods model the rest. For one series; knows no method.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace tensile {
 
-// A cycle, and the shorter one within it (days of a week) that its profile leans on while it has been seen a few times only.
+// A cycle, and the shorter one within it (days of a week) that its profile leans on while it has been seen a few times
+// only.
 struct Cycle {
     std::int64_t period = 0;  // steps; 0: no profile
     std::int64_t inner = 0;   // divides the period; 0: none
@@ -20,10 +21,10 @@ struct Cycle {
 class SeriesBaseline {
   public:
     SeriesBaseline() = default;
-    // From the first `steps` of a series. Profile: the mean of each phase, of the series freed of its linear trend, to which one
-    // further cycle is added that looks like the mean inner cycle; a phase never seen counts as 0. Covariates: a ridge regression of
-    // what is left on all covariates, contemporaneous, each centred; a covariate that is not known at some step
-    // counts there as its mean.
+    // From the first `steps` of a series. Profile: the mean of each phase, of the series freed of its linear trend, to
+    // which one further cycle is added that looks like the mean inner cycle; a phase never seen counts as 0.
+    // Covariates: a ridge regression of what is left on all covariates, contemporaneous, each centred; a covariate that
+    // is not known at some step counts there as its mean.
     static SeriesBaseline fit(const SeriesPanel& panel, std::int64_t series, std::int64_t steps, Cycle cycle);
     // From what profile() and effects() returned.
     SeriesBaseline(std::span<const float> profile, std::span<const float> effects);

@@ -28,8 +28,8 @@ struct SeriesPanel {
     }
 };
 
-// `future` holds the table's covariates for `horizon` further steps, or is empty: then they are not known (NaN). The origin of
-// time is the start of `fitted`, so that cycles of a table that begins elsewhere fall on the same hours.
+// `future` holds the table's covariates for `horizon` further steps, or is empty: then they are not known (NaN). The
+// origin of time is the start of `fitted`, so that cycles of a table that begins elsewhere fall on the same hours.
 SeriesPanel panel_of(const SeriesTable& table, const TimeAxis& fitted, std::span<const Covariate> future = {},
                      std::int64_t horizon = 0);
 

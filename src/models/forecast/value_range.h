@@ -8,8 +8,8 @@
 
 namespace tensile {
 
-// One range of the observed values beyond both ends. A series of counts, which is never negative and touches zero several
-// times, is not forecast below zero.
+// One range of the observed values beyond both ends. A series of counts, which is never negative and touches zero
+// several times, is not forecast below zero.
 class ValueRange {
   public:
     ValueRange() = default;

@@ -1,5 +1,6 @@
-// Marks a function whose loops GCC shall compile for several vector widths, the best of which is chosen when the program
-// starts. Elementwise loops give the same bits in all of them: products and sums are never fused (TensileCompiler.cmake).
+// Marks a function whose loops GCC shall compile for several vector widths, the best of which is chosen when the
+// program starts. Elementwise loops give the same bits in all of them: products and sums are never fused
+// (TensileCompiler.cmake).
 #pragma once
 
 // An attribute cannot be a function, hence the macro. Sanitizers instrument the code that chooses, which runs before

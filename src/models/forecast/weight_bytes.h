@@ -1,5 +1,5 @@
-// Host weights of a closed form as bytes: plain arrays one after the other, in the order that they are written. Knows no
-// model.
+// Host weights of a closed form as bytes: plain arrays one after the other, in the order that they are written. Knows
+// no model.
 #pragma once
 
 #include <cstddef>

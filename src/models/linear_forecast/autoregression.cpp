@@ -12,6 +12,7 @@
 
 #include "models/forecast/gap_bridges.h"
 #include "models/forecast/lag_gram.h"
+#include "models/forecast/pooled_choice.h"
 #include "models/forecast/ridge_solver.h"
 #include "models/forecast/series_baseline.h"
 #include "models/forecast/value_range.h"
@@ -42,8 +43,8 @@ LagGram gram_of(std::span<const double> values, std::int64_t window) {
     return gram;
 }
 
-// Solves for the equation of `shape` for values of which `gram` was taken less `centre`. Empty when there are too few windows or the
-// values do not vary.
+// Solves for the equation of `shape` for values of which `gram` was taken less `centre`. Empty when there are too few
+// windows or the values do not vary.
 std::optional<Equation> solve(const LagGram& gram, const LagShape& shape, double centre, RidgeSolver& solver,
                               const WindowMoments& moments) {
     const std::size_t unknowns = static_cast<std::size_t>(moments.size) - 1;
@@ -86,8 +87,8 @@ double next_value(const Equation& equation, std::span<const std::int64_t> lags, 
     return value;
 }
 
-// Replaces gaps, in order of time, by what the equation expects from the values before; before there are enough of them by the last
-// value, and before the first by the first.
+// Replaces gaps, in order of time, by what the equation expects from the values before; before there are enough of them
+// by the last value, and before the first by the first.
 void fill_gaps(const Equation& equation, std::span<const std::int64_t> lags, std::vector<double>& values) {
     const auto first = std::ranges::find_if(values, [](double value) { return !std::isnan(value); });
     if (first == values.end()) {
@@ -139,6 +140,7 @@ class AutoregressionModel final : public ClosedFormModel {
     std::vector<float> effects;  // [series, 2 * covariates]
     std::int64_t covariates = 0;
     std::int64_t fallbacks_ = 0;
+    double optimism_ = 1;
 
     void forecast(const SeriesPanel& panel, const PanelState*, std::int64_t series,
                   std::span<const std::int64_t> origins, std::int64_t horizon, std::span<float> out) const override {
@@ -160,8 +162,8 @@ class AutoregressionModel final : public ClosedFormModel {
                                                                   static_cast<std::size_t>(shape.cycle.period)),
                                       std::span(effects).subspan(one * width, width)};
 
-        const std::int64_t begin = std::max<std::int64_t>(
-            0, std::min(origins.front(), observed.last) - reach_of(shape.lags));
+        const std::int64_t begin =
+            std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - reach_of(shape.lags));
         std::vector<double> deviations = baseline.deviations(panel, series, begin, last);
         fill_gaps(equation, shape.lags, deviations);
         ValueRange range;
@@ -182,6 +184,7 @@ class AutoregressionModel final : public ClosedFormModel {
                                            const std::atomic<bool>* stop) const override;
 
     std::int64_t fallbacks() const override { return fallbacks_; }
+    double optimism() const override { return optimism_; }
 
     void save(Json& manifest, WeightWriter& weights) const override {
         Json& list = manifest["shapes"] = Json::array();
@@ -232,10 +235,11 @@ class SeriesSolver {
   public:
     explicit SeriesSolver(std::span<const LagShape> shapes) : shapes_(shapes) {}
 
-    // Calls take(shape, equation, baseline) for every shape in `chosen` (ascending) that the first `steps` of the series allow.
+    // Calls take(shape, equation, baseline) for every shape in `chosen` (ascending) that the first `steps` of the
+    // series allow.
     template <typename Take>
-    void solve_all(const SeriesPanel& panel, std::int64_t series, std::int64_t steps, std::span<const std::int32_t> chosen,
-                   const Take& take) {
+    void solve_all(const SeriesPanel& panel, std::int64_t series, std::int64_t steps,
+                   std::span<const std::int32_t> chosen, const Take& take) {
         const ObservedSpan observed = observed_span(panel.of(series).first(static_cast<std::size_t>(steps)));
         std::optional<LagGram> gram;
         std::optional<SeriesBaseline> baseline;
@@ -281,7 +285,8 @@ class SeriesSolver {
     }
 
   private:
-    // Shapes of one cycle share a Gram matrix: those with lags within two inner cycles one, those that look further back another.
+    // Shapes of one cycle share a Gram matrix: those with lags within two inner cycles one, those that look further
+    // back another.
     std::int64_t window_of(const LagShape& shape, std::span<const std::int32_t> chosen) const {
         std::int64_t longest = 0;
         for (const std::int32_t index : chosen) {
@@ -298,7 +303,8 @@ class SeriesSolver {
 // The fallback of a series that no equation can be learned from: what it was a season ago, or its last value.
 std::pair<std::int32_t, Equation> fallback(std::span<const LagShape> shapes, std::int64_t observed) {
     for (std::size_t i = shapes.size(); i-- > 0;)
-        if (shapes[i].persistence && shapes[i].lags.back() <= observed) return {static_cast<std::int32_t>(i), {0, {1.0}}};
+        if (shapes[i].persistence && shapes[i].lags.back() <= observed)
+            return {static_cast<std::int32_t>(i), {0, {1.0}}};
     throw InternalError("no shape repeats the last value");
 }
 
@@ -340,9 +346,11 @@ std::unique_ptr<ClosedFormModel> AutoregressionModel::refit(const SeriesPanel& p
     return equations_for(panel, steps, shapes, shape_of, stop);
 }
 
-// Mean absolute error of a shape's forecasts of the validation span; infinite when nothing was observed there.
-double validation_error(const SeriesPanel& panel, std::int64_t series, const ValidationPlan& plan,
-                        const LagShape& shape, const Equation& equation, const SeriesBaseline& baseline) {
+// Mean absolute errors of a shape's forecasts from the first and from the second half of the origins; infinite where
+// nothing was observed.
+std::array<float, 2> validation_errors(const SeriesPanel& panel, std::int64_t series, const ValidationPlan& plan,
+                                       const LagShape& shape, const Equation& equation,
+                                       const SeriesBaseline& baseline) {
     const std::span<const float> values = panel.of(series);
     const ObservedSpan observed = observed_span(values.first(static_cast<std::size_t>(plan.fit_steps)));
     const ValueRange range(values.first(static_cast<std::size_t>(plan.fit_steps)));
@@ -350,55 +358,15 @@ double validation_error(const SeriesPanel& panel, std::int64_t series, const Val
         std::max<std::int64_t>(0, std::min(plan.origins.front(), observed.last) - reach_of(shape.lags));
     std::vector<double> deviations = baseline.deviations(panel, series, begin, plan.origins.back());
     fill_gaps(equation, shape.lags, deviations);
-    double sum = 0;
-    double count = 0;
+    HalvedError error(plan.origins.size());
     feed_back(equation, shape.lags, deviations, begin, plan.origins, plan.horizon,
               [&](std::size_t origin, std::int64_t h, double deviation) {
                   const std::int64_t step = plan.origins[origin] + h;
                   const float truth = values[static_cast<std::size_t>(step)];
                   if (std::isnan(truth)) return;
-                  sum += std::abs(range.clamp(deviation + baseline.at(panel, series, step)) - truth);
-                  count += 1;
+                  error.add(origin, std::abs(range.clamp(deviation + baseline.at(panel, series, step)) - truth));
               });
-    return count > 0 ? sum / count : std::numeric_limits<double>::infinity();
-}
-
-// From the errors of all shapes on all series [series, shapes] the shape of each series. A series' errors count relative
-// to its best one, beside `pooling` times their mean over all series: an own choice is worth what the series' few forecasts say.
-std::vector<std::int32_t> choose_shapes(std::vector<float> errors, std::size_t shapes, double pooling, bool shared) {
-    constexpr float kNotPossible = 2;  // what a shape that a series does not allow counts, relative to the best
-    const std::size_t series = shapes == 0 ? 0 : errors.size() / shapes;
-    std::vector<double> pooled(shapes);
-    double judged = 0;
-    for (std::size_t s = 0; s < series; ++s) {
-        const std::span<float> own = std::span(errors).subspan(s * shapes, shapes);
-        const float best = *std::ranges::min_element(own);
-        if (!std::isfinite(best)) continue;
-        for (float& error : own)
-            error = best > 0 ? error / best : (error > 0 ? kNotPossible : 1);
-        for (std::size_t c = 0; c < shapes; ++c)
-            pooled[c] += std::min(own[c], kNotPossible);
-        judged += 1;
-    }
-    std::vector<std::int32_t> chosen;
-    for (std::size_t s = 0; s < series; ++s) {
-        const std::span<const float> own = std::span(errors).subspan(s * shapes, shapes);
-        double best = std::numeric_limits<double>::infinity();
-        std::int32_t choice = -1;
-        const bool unjudged = std::ranges::none_of(own, [](float error) { return std::isfinite(error); });
-        for (std::size_t c = 0; c < shapes; ++c) {
-            // A series that was not observed in the validation span takes what is best for the others.
-            if (!unjudged && !std::isfinite(own[c])) continue;
-            const double mean = judged > 0 ? pooled[c] / judged : 0;
-            const double score = shared || unjudged ? mean : own[c] + pooling * mean;
-            if (score < best) {
-                best = score;
-                choice = static_cast<std::int32_t>(c);
-            }
-        }
-        chosen.push_back(choice);
-    }
-    return chosen;
+    return error.halves();
 }
 
 class Autoregression final : public ClosedForm {
@@ -408,15 +376,32 @@ class Autoregression final : public ClosedForm {
         return "A ridge regression of every series on its own past, shape chosen on the validation span";
     }
     std::span<const OptionDeclaration> options() const override {
-        static const std::array<OptionDeclaration, 4> declarations = {{
-            {"lags", OptionType::kIntegerArray, "[]", 1, 4096, {},
-             "Steps back that a value is regressed on; empty: several sets from the season, tried on the validation span"},
-            {"long_season", OptionType::kInteger, "0", 0, 100000, {},
-             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: none"},
-            {"choice", OptionType::kChoice, "\"per_series\"", {}, {}, {"per_series", "shared"},
-             "Whether every series chooses the shape of its equation, or all have the one that is best on average"},
-            {"pooling", OptionType::kReal, "0.1", 0, 1000, {},
-             "Weight of the mean over all series, beside a series' own errors, when it chooses its shape"},
+        static const std::array<OptionDeclaration, 3> declarations = {{
+            {"lags",
+             OptionType::kIntegerArray,
+             "[]",
+             1,
+             4096,
+             {},
+             "Steps back that a value is regressed on; empty: several sets from the season, tried on the validation "
+             "span"},
+            {"long_season",
+             OptionType::kInteger,
+             "0",
+             0,
+             100000,
+             {},
+             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: "
+             "none"},
+            {"pooling",
+             OptionType::kReal,
+             "-1",
+             -1,
+             1000,
+             {},
+             "Weight of the mean over all series, beside a series' own errors, when it chooses the shape of its "
+             "equation; -1: what the "
+             "validation span says"},
         }};
         return declarations;
     }
@@ -427,29 +412,29 @@ class Autoregression final : public ClosedForm {
                                                   plan.fit_steps, options.integers("lags"));
         std::vector<std::int32_t> all(shapes.size());
         std::iota(all.begin(), all.end(), 0);
-        std::vector<float> errors(static_cast<std::size_t>(panel.series) * shapes.size(),
-                                  std::numeric_limits<float>::infinity());
+        ChoiceErrors errors(panel.series, static_cast<std::int64_t>(shapes.size()));
         SeriesSolver solver(shapes);
         for (std::int64_t series = 0; series < panel.series; ++series) {
             throw_if_stopped(settings.stop);
-            float* own = errors.data() + static_cast<std::size_t>(series) * shapes.size();
             const std::int64_t observed =
                 observed_span(panel.of(series).first(static_cast<std::size_t>(plan.fit_steps))).length();
             if (observed == 0) continue;
-            for (std::size_t c = 0; c < shapes.size(); ++c)
-                if (shapes[c].persistence && shapes[c].lags.back() <= observed)
-                    own[c] = static_cast<float>(
-                        validation_error(panel, series, plan, shapes[c], {0, {1.0}}, SeriesBaseline()));
-            solver.solve_all(panel, series, plan.fit_steps, all,
-                             [&](std::int32_t shape, const Equation& equation, const SeriesBaseline& baseline) {
-                                 own[shape] = static_cast<float>(
-                                     validation_error(panel, series, plan, shapes[static_cast<std::size_t>(shape)],
-                                                      equation, baseline));
-                             });
+            const auto judge = [&](std::int32_t shape, const Equation& equation, const SeriesBaseline& baseline) {
+                errors.set(series, shape,
+                           validation_errors(panel, series, plan, shapes[static_cast<std::size_t>(shape)], equation,
+                                             baseline));
+            };
+            for (const std::int32_t c : all)
+                if (const LagShape& shape = shapes[static_cast<std::size_t>(c)];
+                    shape.persistence && shape.lags.back() <= observed)
+                    judge(c, {0, {1.0}}, SeriesBaseline());
+            solver.solve_all(panel, series, plan.fit_steps, all, judge);
         }
-        const std::vector<std::int32_t> chosen = choose_shapes(
-            std::move(errors), shapes.size(), options.real("pooling"), options.choice("choice") == "shared");
-        return equations_for(panel, plan.fit_steps, std::move(shapes), chosen, settings.stop);
+        const PooledChoice choice = choose_for_each(errors, options.real("pooling"));
+        std::unique_ptr<AutoregressionModel> model =
+            equations_for(panel, plan.fit_steps, std::move(shapes), choice.chosen, settings.stop);
+        model->optimism_ = choice.optimism;
+        return model;
     }
 
     std::unique_ptr<ClosedFormModel> load(const Json& manifest, WeightReader& weights) const override {

@@ -35,12 +35,18 @@ std::vector<std::int64_t> united(std::vector<std::int64_t> lags, std::initialize
 }  // namespace
 
 std::int64_t LagShape::least_steps() const {
-    return persistence ? 0 : std::max(2 * static_cast<std::int64_t>(lags.size()) + lags.back(), kCyclesSeen * cycle.period);
+    return persistence ? 0
+                       : std::max(2 * static_cast<std::int64_t>(lags.size()) + lags.back(), kCyclesSeen * cycle.period);
 }
 
 nlohmann::ordered_json LagShape::to_json() const {
-    return {{"period", cycle.period}, {"inner", cycle.inner},           {"lags", lags},    {"differenced", differenced},
-            {"far", far},             {"persistence", persistence}, {"lambda", lambda}};
+    return {{"period", cycle.period},
+            {"inner", cycle.inner},
+            {"lags", lags},
+            {"differenced", differenced},
+            {"far", far},
+            {"persistence", persistence},
+            {"lambda", lambda}};
 }
 
 LagShape LagShape::from_json(const nlohmann::ordered_json& json) {
@@ -105,9 +111,9 @@ std::vector<LagShape> lag_shapes(std::int64_t season, std::int64_t long_season, 
 std::int64_t long_season(const Options& options, const SeriesSettings& settings, const TimeStep& step) {
     const std::int64_t given = options.integer("long_season");
     if (given > 1 && given % std::max<std::int64_t>(settings.season, 1) != 0)
-        throw Error(sqlstate::kInvalidParameterValue, "option \"long_season\" must be a multiple of the season",
-                    "The season is " + std::to_string(settings.season) + " steps, the long one " +
-                        std::to_string(given) + ".");
+        throw Error(
+            sqlstate::kInvalidParameterValue, "option \"long_season\" must be a multiple of the season",
+            "The season is " + std::to_string(settings.season) + " steps, the long one " + std::to_string(given) + ".");
     if (given > 0) return given;
     const bool within_a_day = step.months == 0 && step.microseconds > 0 && step.microseconds < kMicrosecondsPerDay;
     return settings.season > 1 && within_a_day ? kDaysPerWeek * settings.season : 1;

@@ -17,12 +17,12 @@ namespace tensile {
 struct LagShape {
     Cycle cycle;
     std::vector<std::int64_t> lags;  // ascending
-    // The equation is about differences from the last value (lag 1), so that the ridge draws it towards no change rather than towards the
-    // mean.
+    // The equation is about differences from the last value (lag 1), so that the ridge draws it towards no change
+    // rather than towards the mean.
     bool differenced = false;
     // One lag whose value is repeated: nothing is learned.
     bool persistence = false;
-    bool far = false;  // lags beyond the second season
+    bool far = false;   // lags beyond the second season
     double lambda = 0;  // in units of the mean variance of the regressors
 
     bool same_equation(const LagShape& other) const {
@@ -34,8 +34,9 @@ struct LagShape {
     static LagShape from_json(const nlohmann::ordered_json& json);
 };
 
-// All shapes worth trying for `steps` steps to learn from, those of one cycle side by side; the last two repeat the value of a season
-// ago (if there is one) and the last value. `lags`: these only; empty: sets made from the seasons. Cycles of period 1 are none.
+// All shapes worth trying for `steps` steps to learn from, those of one cycle side by side; the last two repeat the
+// value of a season ago (if there is one) and the last value. `lags`: these only; empty: sets made from the seasons.
+// Cycles of period 1 are none.
 std::vector<LagShape> lag_shapes(std::int64_t season, std::int64_t long_season, std::int64_t steps,
                                  std::span<const std::int64_t> lags);
 

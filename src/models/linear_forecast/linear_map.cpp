@@ -6,16 +6,15 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "models/forecast/dense_product.h"
-#include "models/forecast/gap_bridges.h"
-#include "models/forecast/lag_gram.h"
-#include "models/forecast/ridge_solver.h"
 #include "models/forecast/series_baseline.h"
 #include "models/forecast/value_range.h"
 #include "models/linear_forecast/lag_shapes.h"
+#include "models/linear_forecast/map_solution.h"
 #include "models/stop.h"
 
 namespace tensile {
@@ -26,155 +25,13 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kMostLookBack = 1024;
 constexpr std::int64_t kMostHorizon = 1024;  // of one application of the map
-constexpr std::int64_t kBridgedGap = 6;
-constexpr std::array<double, 6> kRidges = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1};
-
-// What the map is; its coefficients are found by solve().
-struct MapShape {
-    Cycle cycle;
-    std::int64_t look_back = 1;
-    std::int64_t horizon = 1;
-    double lambda = 0;
-};
-
-// Every series less its baseline, centred and in units of its deviation.
-struct ScaledSeries {
-    std::vector<SeriesBaseline> baselines;
-    std::vector<float> scales;  // standard deviations; 0: constant, not learned from
-    std::vector<std::vector<double>> values;  // of the steps asked for, gaps NaN
-};
-
-ScaledSeries scaled_series(const SeriesPanel& panel, std::int64_t fit_steps, std::int64_t steps, const Cycle& cycle,
-                           const std::atomic<bool>* stop) {
-    ScaledSeries scaled;
-    for (std::int64_t s = 0; s < panel.series; ++s) {
-        throw_if_stopped(stop);
-        scaled.baselines.push_back(SeriesBaseline::fit(panel, s, fit_steps, cycle));
-        std::vector<double> values = scaled.baselines.back().deviations(panel, s, 0, steps);
-        double count = 0;
-        double mean = 0;
-        for (std::int64_t t = 0; t < fit_steps; ++t)
-            if (const double value = values[static_cast<std::size_t>(t)]; !std::isnan(value)) {
-                mean += value;
-                count += 1;
-            }
-        if (count > 0) mean /= count;
-        double squares = 0;
-        for (std::int64_t t = 0; t < fit_steps; ++t)
-            if (const double value = values[static_cast<std::size_t>(t)]; !std::isnan(value))
-                squares += (value - mean) * (value - mean);
-        const auto scale = static_cast<float>(count > 0 ? std::sqrt(squares / count) : 0);
-        scaled.scales.push_back(std::isfinite(scale) && scale > 1e-6 * std::abs(mean) ? scale : 0);
-        for (double& value : values)
-            value = scaled.scales.back() > 0 ? (value - mean) / scaled.scales.back() : std::numeric_limits<double>::quiet_NaN();
-        scaled.values.push_back(std::move(values));
-    }
-    return scaled;
-}
-
-// Whether runs broken at long gaps would lose more than half of the windows.
-bool bridge_all(const ScaledSeries& scaled, std::int64_t steps, std::int64_t window) {
-    std::int64_t possible = 0;
-    std::int64_t whole = 0;
-    for (const std::vector<double>& values : scaled.values) {
-        std::vector<double> bridged(values.begin(), values.begin() + steps);
-        bridge_gaps(bridged, kBridgedGap);
-        std::int64_t first = steps;
-        std::int64_t last = 0;
-        for (std::int64_t t = 0; t < steps; ++t)
-            if (!std::isnan(bridged[static_cast<std::size_t>(t)])) {
-                first = std::min(first, t);
-                last = t + 1;
-            }
-        possible += std::max<std::int64_t>(0, last - first - window + 1);
-        for_each_run(bridged, [&](std::span<const double> run) {
-            whole += std::max<std::int64_t>(0, static_cast<std::int64_t>(run.size()) - window + 1);
-        });
-    }
-    return 2 * whole < possible;
-}
-
-LagGram gram_of(const ScaledSeries& scaled, std::int64_t begin, std::int64_t end, std::int64_t window,
-                std::int64_t bridged, const std::atomic<bool>* stop) {
-    LagGram gram(window);
-    std::vector<double> part;
-    for (const std::vector<double>& values : scaled.values) {
-        throw_if_stopped(stop);
-        part.assign(values.begin() + begin, values.begin() + end);
-        bridge_gaps(part, bridged);
-        for_each_run(part, [&](std::span<const double> run) { gram.add(run); });
-    }
-    return gram;
-}
-
-// The moments that a map of `shape` needs, of windows that end as those of `gram` do.
-WindowMoments moments_for(const LagGram& gram, const MapShape& shape) {
-    const std::int64_t begin = gram.window() - shape.horizon - shape.look_back;
-    const std::int64_t anchor = gram.window() - shape.horizon - 1;
-    std::vector<std::int64_t> positions;
-    for (std::int64_t position = begin; position < gram.window(); ++position)
-        if (position != anchor) positions.push_back(position);
-    return moments_of(gram, positions, anchor);
-}
-
-struct Coefficients {
-    std::vector<double> weights;  // [look_back - 1, horizon]
-    std::vector<double> bias;     // [horizon]
-};
-
-// Inputs before outputs, as moments_for() has them.
-std::optional<Coefficients> solve(const WindowMoments& moments, const MapShape& shape, RidgeSolver& solver) {
-    const auto inputs = static_cast<std::size_t>(shape.look_back - 1);
-    const auto outputs = static_cast<std::size_t>(shape.horizon);
-    const std::size_t size = inputs + outputs;
-    std::vector<double> left(inputs * inputs);
-    Coefficients solution;
-    solution.weights.resize(inputs * outputs);
-    for (std::size_t i = 0; i < inputs; ++i) {
-        std::copy_n(moments.covariances.data() + i * size, inputs, left.data() + i * inputs);
-        std::copy_n(moments.covariances.data() + i * size + inputs, outputs, solution.weights.data() + i * outputs);
-    }
-    if (!solver.factorize(left, shape.lambda)) return std::nullopt;
-    solver.solve(solution.weights, outputs);
-    // Weights are stored as floats, so they are floats from the start: a loaded model forecasts the same bits.
-    for (double& weight : solution.weights)
-        weight = static_cast<float>(weight);
-    for (std::size_t h = 0; h < outputs; ++h) {
-        double bias = moments.means[inputs + h];
-        for (std::size_t i = 0; i < inputs; ++i)
-            bias -= solution.weights[i * outputs + h] * moments.means[i];
-        solution.bias.push_back(static_cast<float>(bias));
-    }
-    return solution;
-}
-
-// Mean squared error over all windows behind `moments` and all steps:
-// for each output, mean (y - b - w x)^2 = (my - b - w mx)^2 + (Cyy - 2 w Cxy + w Cxx w) / n.
-double squared_error(const WindowMoments& moments, const MapShape& shape, const Coefficients& map) {
-    const auto inputs = static_cast<std::size_t>(shape.look_back - 1);
-    const auto outputs = static_cast<std::size_t>(shape.horizon);
-    const std::size_t size = inputs + outputs;
-    std::vector<double> product(inputs * outputs);
-    add_product({product.data(), outputs}, {moments.covariances.data(), size}, {map.weights.data(), outputs}, inputs,
-                outputs, inputs);
-    double total = 0;
-    for (std::size_t h = 0; h < outputs; ++h) {
-        double mean = moments.means[inputs + h] - map.bias[h];
-        double spread = moments.covariances[(inputs + h) * size + inputs + h];
-        for (std::size_t i = 0; i < inputs; ++i) {
-            const double weight = map.weights[i * outputs + h];
-            mean -= weight * moments.means[i];
-            spread += weight * (product[i * outputs + h] - 2 * moments.covariances[i * size + inputs + h]);
-        }
-        total += mean * mean + spread / moments.count;
-    }
-    return total / static_cast<double>(outputs);
-}
+constexpr std::array<double, 6> kRidges = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
 
 class LinearMapModel final : public ClosedFormModel {
   public:
     MapShape shape;
-    Coefficients map;  // empty weights and bias: repeats the last value
+    std::int64_t look_back = 1;
+    MapCoefficients map;          // empty weights and bias: repeats the last value
     std::vector<float> scales;    // [series]
     std::vector<float> profiles;  // [series, period]
     std::vector<float> effects;   // [series, 2 * covariates]
@@ -191,26 +48,27 @@ class LinearMapModel final : public ClosedFormModel {
         }
         const SeriesBaseline baseline = baseline_of(series);
         const double scale = scales[static_cast<std::size_t>(series)];
-        const std::int64_t begin =
-            std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - 2 * shape.look_back - kBridgedGap);
+        const std::int64_t begin = std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - 2 * look_back);
         std::vector<double> deviations = baseline.deviations(panel, series, begin, last);
         fill_gaps(deviations, scale);
 
         // Rows: each origin's past, which grows by a block of forecasts at a time.
         const auto rows = origins.size();
-        const auto inputs = static_cast<std::size_t>(shape.look_back);
+        const auto inputs = static_cast<std::size_t>(look_back);
         const auto block = static_cast<std::size_t>(shape.horizon);
         std::vector<double> past(rows * inputs);
         for (std::size_t o = 0; o < rows; ++o)
             for (std::size_t k = 0; k < inputs; ++k) {
-                const std::int64_t at = origins[o] - begin - shape.look_back + static_cast<std::int64_t>(k);
-                past[o * inputs + k] = deviations.empty() ? 0 : deviations[static_cast<std::size_t>(std::max<std::int64_t>(at, 0))];
+                const std::int64_t at = origins[o] - begin - look_back + static_cast<std::int64_t>(k);
+                past[o * inputs + k] =
+                    deviations.empty() ? 0 : deviations[static_cast<std::size_t>(std::max<std::int64_t>(at, 0))];
             }
         std::vector<ValueRange> ranges(rows);
         for (std::size_t o = 0; o < rows; ++o) {
             if (o > 0) ranges[o] = ranges[o - 1];
             const std::int64_t from = o > 0 ? origins[o - 1] : 0;
-            ranges[o].extend(values.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(origins[o] - from)));
+            ranges[o].extend(
+                values.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(origins[o] - from)));
         }
         std::vector<double> next(rows * block);
         for (std::int64_t done = 0; done < horizon; done += shape.horizon) {
@@ -236,9 +94,11 @@ class LinearMapModel final : public ClosedFormModel {
     }
 
     void save(Json& manifest, WeightWriter& weights) const override {
-        manifest["look_back"] = shape.look_back;
+        manifest["look_back"] = look_back;
         manifest["horizon"] = shape.horizon;
-        manifest["lambda"] = shape.lambda;
+        Json& parts = manifest["parts"] = Json::array();
+        for (const MapPart& part : shape.parts)
+            parts.push_back({{"look_back", part.look_back}, {"intercept", part.intercept}, {"lambda", part.lambda}});
         manifest["period"] = shape.cycle.period;
         manifest["inner"] = shape.cycle.inner;
         manifest["covariates"] = covariates;
@@ -274,7 +134,7 @@ class LinearMapModel final : public ClosedFormModel {
 
     // next [rows, horizon] from past [rows, look_back].
     void apply(std::span<const double> past, std::size_t rows, double scale, std::span<double> next) const {
-        const auto inputs = static_cast<std::size_t>(shape.look_back);
+        const auto inputs = static_cast<std::size_t>(look_back);
         const auto outputs = static_cast<std::size_t>(shape.horizon);
         std::vector<double> differences(rows * (inputs - 1));
         for (std::size_t o = 0; o < rows; ++o) {
@@ -290,7 +150,7 @@ class LinearMapModel final : public ClosedFormModel {
     }
 
     void shift(std::vector<double>& past, std::size_t rows, std::span<const double> next) const {
-        const auto inputs = static_cast<std::size_t>(shape.look_back);
+        const auto inputs = static_cast<std::size_t>(look_back);
         const auto outputs = static_cast<std::size_t>(shape.horizon);
         for (std::size_t o = 0; o < rows; ++o) {
             std::vector<double> joined(past.begin() + static_cast<std::ptrdiff_t>(o * inputs),
@@ -315,11 +175,11 @@ class LinearMapModel final : public ClosedFormModel {
             if (!std::isnan(values[t])) continue;
             const double last = values[t - 1];
             values[t] = last;
-            if (t < static_cast<std::size_t>(shape.look_back) || map.bias.empty()) continue;
+            if (t < static_cast<std::size_t>(look_back) || map.bias.empty()) continue;
             values[t] += map.bias[0] * scale;
-            for (std::int64_t k = 0; k + 1 < shape.look_back; ++k)
+            for (std::int64_t k = 0; k + 1 < look_back; ++k)
                 values[t] += map.weights[static_cast<std::size_t>(k) * outputs] *
-                             (values[t - static_cast<std::size_t>(shape.look_back - k)] - last);
+                             (values[t - static_cast<std::size_t>(look_back - k)] - last);
         }
     }
 };
@@ -331,13 +191,23 @@ std::unique_ptr<LinearMapModel> map_for(const SeriesPanel& panel, std::int64_t s
     model->covariates = static_cast<std::int64_t>(panel.covariates.size());
     const ScaledSeries scaled = scaled_series(panel, steps, steps, shape.cycle, stop);
     model->set_baselines(scaled);
-    const std::int64_t window = shape.look_back + shape.horizon;
-    if (shape.look_back < 2 || window > steps) return model;
-    const bool all = bridge_all(scaled, steps, window);
-    const LagGram gram = gram_of(scaled, 0, steps, window, all ? steps : kBridgedGap, stop);
+    model->look_back = shape.look_back();
+    const std::int64_t window = model->look_back + shape.horizon;
+    if (shape.parts.empty() || window > steps) return model;
+    const LagGram gram = gram_of(scaled, 0, steps, window, bridged_gap(scaled, steps, window), stop);
     if (gram.count() < 2) return model;
-    RidgeSolver solver(static_cast<std::size_t>(shape.look_back - 1));
-    if (std::optional<Coefficients> map = solve(moments_for(gram, shape), shape, solver)) model->map = std::move(*map);
+    std::vector<MapCoefficients> solved;
+    for (const MapPart& part : shape.parts) {
+        throw_if_stopped(stop);
+        WindowMoments moments = moments_for(gram, part.look_back, shape.horizon);
+        if (!part.intercept) moments.about_zero();
+        RidgeSolver solver(static_cast<std::size_t>(part.look_back - 1));
+        if (std::optional<MapCoefficients> map = solve(moments, part, solver)) solved.push_back(std::move(*map));
+    }
+    std::vector<const MapCoefficients*> maps;
+    for (const MapCoefficients& map : solved)
+        maps.push_back(&map);
+    if (!maps.empty()) model->map = mean_of(maps, model->look_back);
     return model;
 }
 
@@ -368,13 +238,37 @@ class LinearMap final : public ClosedForm {
         return "One linear map for all series from their last values to the next, solved exactly";
     }
     std::span<const OptionDeclaration> options() const override {
-        static const std::array<OptionDeclaration, 3> declarations = {{
-            {"look_back", OptionType::kIntegerArray, "[]", 2, 4096, {},
+        static const std::array<OptionDeclaration, 4> declarations = {{
+            {"look_back",
+             OptionType::kIntegerArray,
+             "[]",
+             2,
+             4096,
+             {},
              "Steps that the map looks back, the best on the validation span; empty: several numbers of seasons"},
-            {"anchor", OptionType::kChoice, "\"auto\"", {}, {}, {"auto", "none", "season"},
-             "Whether the usual value at each phase of the season is taken out first; auto: as the validation span says"},
-            {"long_season", OptionType::kInteger, "0", 0, 100000, {},
-             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: none"},
+            {"lambda",
+             OptionType::kReal,
+             "0",
+             0,
+             1e6,
+             {},
+             "Strength of the ridge in units of the mean variance of the inputs; 0: the best on the validation span"},
+            {"anchor",
+             OptionType::kChoice,
+             "\"auto\"",
+             {},
+             {},
+             {"auto", "none", "season"},
+             "Whether the usual value at each phase of the season is taken out first; auto: as the validation span "
+             "says"},
+            {"long_season",
+             OptionType::kInteger,
+             "0",
+             0,
+             100000,
+             {},
+             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: "
+             "none"},
         }};
         return declarations;
     }
@@ -383,50 +277,36 @@ class LinearMap final : public ClosedForm {
                                          const SeriesSettings& settings, const Options& options) const override {
         MapShape best;
         best.horizon = std::min(plan.horizon, kMostHorizon);
-        const std::vector<std::int64_t> tried =
-            look_backs(options, settings.season, plan.fit_steps, best.horizon);
+        const std::vector<std::int64_t> tried = look_backs(options, settings.season, plan.fit_steps, best.horizon);
         if (tried.empty()) return map_for(panel, plan.fit_steps, best, settings.stop);
 
-        const std::int64_t window = tried.back() + best.horizon;
-        double least = std::numeric_limits<double>::infinity();
-        MapShape shape = best;
+        const double given = options.real("lambda");
+        const std::span<const double> ridges = given > 0 ? std::span(&given, 1) : std::span<const double>(kRidges);
+        MapError least;
         for (const Cycle& cycle : cycles(panel, plan, settings, options)) {
-            shape.cycle = cycle;
             const ScaledSeries scaled = scaled_series(panel, plan.fit_steps, plan.steps, cycle, settings.stop);
-            const bool all = bridge_all(scaled, plan.fit_steps, tried.front() + best.horizon);
-            const std::int64_t bridged = all ? plan.steps : kBridgedGap;
+            const std::int64_t window = tried.back() + best.horizon;
+            const std::int64_t bridged = bridged_gap(scaled, plan.fit_steps, tried.front() + best.horizon);
             const LagGram learned = gram_of(scaled, 0, plan.fit_steps, window, bridged, settings.stop);
-            const LagGram judged =
-                gram_of(scaled, plan.fit_steps - tried.back(), plan.steps, window, bridged, settings.stop);
-            if (judged.count() == 0) continue;
-            for (const std::int64_t look_back : tried) {
-                shape.look_back = look_back;
-                if (learned.count() < look_back) continue;
-                const WindowMoments fit_moments = moments_for(learned, shape);
-                const WindowMoments judged_moments = moments_for(judged, shape);
-                RidgeSolver solver(static_cast<std::size_t>(look_back - 1));
-                for (const double lambda : kRidges) {
-                    throw_if_stopped(settings.stop);
-                    shape.lambda = lambda;
-                    const std::optional<Coefficients> map = solve(fit_moments, shape, solver);
-                    if (!map) continue;
-                    const double error = squared_error(judged_moments, shape, *map);
-                    if (error < least) {
-                        least = error;
-                        best = shape;
-                    }
-                }
-            }
+            const JudgedWindows judged(scaled, plan.fit_steps, plan.steps, tried.back(), best.horizon, bridged,
+                                       settings.stop);
+            if (judged.empty()) continue;
+            PartSelection selection = select_parts(learned, judged, tried, ridges, best.horizon, settings.stop);
+            if (!selection.error.better_throughout(least)) continue;
+            least = std::move(selection.error);
+            best.cycle = cycle;
+            best.parts = std::move(selection.parts);
         }
-        if (!std::isfinite(least)) best.look_back = 1;
         return map_for(panel, plan.fit_steps, best, settings.stop);
     }
 
     std::unique_ptr<ClosedFormModel> load(const Json& manifest, WeightReader& weights) const override {
         auto model = std::make_unique<LinearMapModel>();
-        manifest.at("look_back").get_to(model->shape.look_back);
+        manifest.at("look_back").get_to(model->look_back);
         manifest.at("horizon").get_to(model->shape.horizon);
-        manifest.at("lambda").get_to(model->shape.lambda);
+        for (const Json& part : manifest.at("parts"))
+            model->shape.parts.push_back({part.at("look_back").get<std::int64_t>(), part.at("intercept").get<bool>(),
+                                          part.at("lambda").get<double>()});
         manifest.at("period").get_to(model->shape.cycle.period);
         manifest.at("inner").get_to(model->shape.cycle.inner);
         manifest.at("covariates").get_to(model->covariates);

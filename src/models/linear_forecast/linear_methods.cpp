@@ -4,6 +4,7 @@
 #include "models/forecast/closed_form_method.h"
 #include "models/linear_forecast/autoregression.h"
 #include "models/linear_forecast/linear_map.h"
+#include "models/linear_forecast/vector_autoregression.h"
 
 namespace tensile {
 
@@ -14,6 +15,11 @@ const SeriesMethod& linear_method() {
 
 const SeriesMethod& autoregression_method() {
     static const std::unique_ptr<SeriesMethod> method = closed_form_method(autoregression());
+    return *method;
+}
+
+const SeriesMethod& vector_autoregression_method() {
+    static const std::unique_ptr<SeriesMethod> method = closed_form_method(vector_autoregression());
     return *method;
 }
 

@@ -5,7 +5,8 @@
 
 namespace tensile {
 
-const SeriesMethod& linear_method();          // linear_map.h
-const SeriesMethod& autoregression_method();  // autoregression.h
+const SeriesMethod& linear_method();                 // linear_map.h
+const SeriesMethod& autoregression_method();         // autoregression.h
+const SeriesMethod& vector_autoregression_method();  // vector_autoregression.h
 
 }  // namespace tensile

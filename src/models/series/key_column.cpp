@@ -49,7 +49,7 @@ const std::vector<std::uint32_t>& KeyColumn::add(const RawRows& rows, const RawC
     if (column.nulls != nullptr)
         for (std::int64_t row = 0; row < rows.count; ++row)
             if (column.nulls[row] != 0)
-                throw Error(kNullValueNotAllowed, role_ + " \"" + name_ + "\" is NULL in a row",
+                throw Error(kNullValueNotAllowed, subject_ + " is NULL in a row",
                             "Each row must tell which key it is about.",
                             "Leave such rows out, or give them a key with coalesce().");
     ids_.resize(static_cast<std::size_t>(rows.count));
@@ -67,7 +67,7 @@ const std::vector<std::uint32_t>& KeyColumn::add(const RawRows& rows, const RawC
         add_booleans(rows, column);
         break;
     default:
-        throw Error(sqlstate::kDatatypeMismatch, role_ + " \"" + name_ + "\" does not hold keys",
+        throw Error(sqlstate::kDatatypeMismatch, subject_ + " does not hold keys",
                     "Keys of series are text, enums, booleans or integers.", "Cast it to integer or to text.");
     }
     return ids_;

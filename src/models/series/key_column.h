@@ -12,8 +12,8 @@ namespace tensile {
 
 class KeyColumn {
   public:
-    // `role` is how messages call the column: "key column", "column of graph roads".
-    KeyColumn(std::string role, std::string name) : role_(std::move(role)), name_(std::move(name)) {}
+    // `subject` is how messages call the column: "key column \"station\"".
+    KeyColumn(std::string name, std::string subject) : name_(std::move(name)), subject_(std::move(subject)) {}
 
     // The ids of all rows' keys; valid until the next call. Throws Error 22004 for a NULL and 42804 for numbers that
     // are not integers.
@@ -29,8 +29,8 @@ class KeyColumn {
     void add_texts(const RawRows& rows, const RawColumn& column);
     void add_booleans(const RawRows& rows, const RawColumn& column);
 
-    std::string role_;
     std::string name_;
+    std::string subject_;
     TextDictionary dictionary_;
     std::vector<std::uint32_t> ids_;
 };

@@ -28,6 +28,12 @@ double weight_at(const RawColumn& column, std::int64_t row) {
     }
 }
 
+// The column that is not there is refused by the constructor.
+KeyColumn key_column(std::span<const ColumnDescription> columns, std::size_t index, const std::string& relation) {
+    const std::string name = index < columns.size() ? columns[index].name : std::string();
+    return {name, "column \"" + name + "\" of graph " + relation};
+}
+
 }  // namespace
 
 ModeGraphCollector::ModeGraphCollector(int mode, std::string mode_name, std::string relation,
@@ -35,14 +41,15 @@ ModeGraphCollector::ModeGraphCollector(int mode, std::string mode_name, std::str
     : mode_(mode),
       mode_name_(std::move(mode_name)),
       relation_(std::move(relation)),
-      from_("column of graph " + relation_, columns.empty() ? "" : columns[0].name),
-      to_("column of graph " + relation_, columns.size() < 2 ? "" : columns[1].name) {
+      from_(key_column(columns, 0, relation_)),
+      to_(key_column(columns, 1, relation_)) {
     constexpr std::string_view kColumns =
         "A graph has two columns of keys, from and to, and may have a numeric one, weight, in this order.";
     if (columns.size() != 2 && columns.size() != 3)
         throw Error(sqlstate::kDatatypeMismatch,
-                    "graph " + relation_ + " has " + std::to_string(columns.size()) + " columns", std::string(kColumns),
-                    "Name a view that returns them.");
+                    "graph " + relation_ + " has " + std::to_string(columns.size()) +
+                        (columns.size() == 1 ? " column" : " columns"),
+                    std::string(kColumns), "Name a view that returns them.");
     for (const ColumnDescription& column : columns.first(2))
         if (column.meaning == ColumnMeaning::kTimestamp || column.meaning == ColumnMeaning::kBlock)
             throw Error(sqlstate::kDatatypeMismatch,

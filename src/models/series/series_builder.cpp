@@ -75,20 +75,27 @@ SeriesPositions lay_out_series(const SeriesCollector& rows, bool dense, const st
     return positions;
 }
 
+// A table that has so many more cells than rows comes from a wrong time or step rather than from rare events.
+constexpr std::int64_t kMostCellsPerRow = 10'000;
+constexpr std::int64_t kAlwaysAllowedCells = std::int64_t{1} << 26;
+
 // Throws Error 54000 for a table with too many cells, before anything is allocated.
-void require_cells(std::int64_t steps, std::int64_t series, std::size_t covariates, const TimeAxis& axis, bool dense) {
-    const std::int64_t most = kMostSeriesCells / static_cast<std::int64_t>(1 + covariates);
+void require_cells(const SeriesTable& table, std::int64_t steps, std::int64_t series, std::size_t covariates,
+                   std::int64_t rows, bool dense) {
+    const std::int64_t allowed = std::min(kMostSeriesCells, std::max(kAlwaysAllowedCells, kMostCellsPerRow * rows));
+    const std::int64_t most = allowed / static_cast<std::int64_t>(1 + covariates);
     if (steps <= most / std::max<std::int64_t>(1, series)) return;
-    std::string detail = std::to_string(series) + " series of " + std::to_string(steps) + " points that are " +
-                         axis.step.to_string() + " apart";
+    std::string detail = "There are " + std::to_string(series) + " series of " + std::to_string(steps) +
+                         " points that are " + table.axis.step.to_string() + " apart";
     if (covariates > 0) detail += ", with " + std::to_string(covariates) + " covariates";
-    detail += ", are more than " + std::to_string(kMostSeriesCells) + " cells.";
-    throw Error(sqlstate::kProgramLimitExceeded, "table of series is too large", detail,
-                dense
-                    ? "This method needs a series for every combination of keys. Use fewer keys, a longer \"step\", or "
-                      "a method that treats series one by one."
-                    : "Set a longer \"step\" with {\"irregular\": \"floor\", \"duplicates\": \"mean\"}, or let the "
-                      "query return fewer series or a shorter span of time.");
+    detail += "; at most " + std::to_string(allowed) + " cells are allowed for " + std::to_string(rows) + " rows.";
+    throw Error(
+        sqlstate::kProgramLimitExceeded, "table of series is too large", detail,
+        dense ? "This method needs a series for every combination of keys. Use fewer keys, a longer \"step\", or a "
+                "method "
+                "that treats series one by one."
+              : "Look for times far from all others. Otherwise set a longer \"step\" with {\"irregular\": \"floor\", "
+                "\"duplicates\": \"mean\"}, or let the query return fewer series or a shorter span of time.");
 }
 
 // Mean or sum of the finite ones among several values of a cell; NaN without any.
@@ -208,7 +215,7 @@ SeriesData build_series(SeriesCollector collected, const SeriesRules& rules, con
     const SeriesPositions positions = lay_out_series(rows, rules.dense, stop, table);
     const std::int64_t width = rules.dense ? product_of_keys(table.modes) : static_cast<std::int64_t>(rows.series());
     const std::size_t covariates = rows.columns().covariates.size();
-    require_cells(2, width, covariates, table.axis, rules.dense);
+    require_cells(table, 2, width, covariates, rows.rows(), rules.dense);
     std::vector<std::int64_t> infinite(static_cast<std::size_t>(width));
     const Extent extent = find_extent(sorted, positions, stop, infinite);
     if (!extent.has_values()) reject_without_values(rows, extent);
@@ -219,7 +226,7 @@ SeriesData build_series(SeriesCollector collected, const SeriesRules& rules, con
     data.future_steps = covariates > 0 ? extent.last_row - extent.last_value : 0;
     data.report.steps_trimmed =
         extent.first_value - extent.first_row + (covariates > 0 ? 0 : extent.last_row - extent.last_value);
-    require_cells(table.steps + data.future_steps, width, covariates, table.axis, rules.dense);
+    require_cells(table, table.steps + data.future_steps, width, covariates, rows.rows(), rules.dense);
 
     if (rules.dense) table.keys = product_keys(table.modes);
     table.values = missing_cells(table.steps, width);
@@ -338,8 +345,8 @@ SeriesData extend_series(const SeriesData& known, SeriesCollector collected, con
     table.steps = std::max(old.steps, extent.has_values() ? extent.last_value + 1 : 0);
     const std::int64_t last = std::max(extent.last_row + 1, old.steps + known.future_steps);
     data.future_steps = covariates > 0 ? std::max<std::int64_t>(0, last - table.steps) : 0;
-    require_cells(table.steps + data.future_steps, width, covariates, old.axis, false);
     table.axis = old.axis;
+    require_cells(table, table.steps + data.future_steps, width, covariates, old.steps * width + rows.rows(), false);
     table.modes = old.modes;
     table.keys = old.keys;
     table.graphs = old.graphs;

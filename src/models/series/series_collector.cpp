@@ -43,7 +43,7 @@ void append_numbers(const RawColumn& column, std::int64_t count, const std::stri
 
 SeriesCollector::SeriesCollector(SeriesColumns columns) : columns_(std::move(columns)) {
     for (const SeriesColumns::Column& mode : columns_.modes)
-        keys_.emplace_back("key column", mode.description.name);
+        keys_.emplace_back(mode.description.name, "key column \"" + mode.description.name + "\"");
     covariates_.resize(columns_.covariates.size());
 }
 

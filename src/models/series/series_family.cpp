@@ -24,6 +24,13 @@ std::unique_ptr<Predictor> SeriesFamily::load(std::string_view manifest) const {
     return std::make_unique<SeriesPredictor>(method_, manifest);
 }
 
+std::unique_ptr<Training> SeriesFamily::refresh(const TrainingRequest& request, std::shared_ptr<const Predictor> base,
+                                                std::vector<std::byte> weights) const {
+    auto training = std::make_unique<SeriesTraining>(method_, options_, request);
+    training->go_on_from(std::move(base), std::move(weights));
+    return training;
+}
+
 std::unique_ptr<Training> SeriesFamily::refit(const SeriesPredictor& model, SeriesData data,
                                               const SeriesMethod::Previous* previous,
                                               const std::atomic<bool>* stop) const {

@@ -22,6 +22,8 @@ class SeriesFamily final : public ModelFamily {
     std::span<const OptionDeclaration> options() const override { return options_; }
     std::unique_ptr<Training> train(const TrainingRequest& request) const override;
     std::unique_ptr<Predictor> load(std::string_view manifest) const override;
+    std::unique_ptr<Training> refresh(const TrainingRequest& request, std::shared_ptr<const Predictor> base,
+                                      std::vector<std::byte> weights) const override;
 
     // A training of the same method with the options of `model` on another table with its series, such as its first
     // steps (backtest) or one with newer values (refresh). Its rows are finished: job() comes next. With `previous` it

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "models/table/category_encoding.h"
-#include "models/table/table_encoding.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -31,6 +30,10 @@ std::vector<std::string> names_of(std::span<const ColumnDescription> columns) {
     for (const ColumnDescription& column : columns)
         names.push_back(column.name);
     return names;
+}
+
+bool has_zone(const ColumnDescription& time) {
+    return time.type_name.find("with time zone") != std::string::npos;
 }
 
 void require_distinct_utf8_names(std::span<const ColumnDescription> columns) {
@@ -336,18 +339,38 @@ SeriesColumns SeriesColumns::resolve(const SeriesOptions& options, std::span<con
 }
 
 SeriesColumns SeriesColumns::bind(std::span<const ColumnDescription> columns) const {
+    require_distinct_utf8_names(columns);
+    const auto bind_column = [&](Column& column, std::string_view role) {
+        const ColumnDescription& wanted = column.description;
+        const auto found = std::ranges::find(columns, wanted.name, &ColumnDescription::name);
+        if (found == columns.end())
+            throw Error(sqlstate::kUndefinedColumn,
+                        "column " + in_quotes(wanted.name) + " is not returned by the query",
+                        "The model uses it as the " + std::string(role) + " of its series.",
+                        "The query returns " + list_of(names_of(columns)) + ".");
+        const bool is_time = wanted.meaning == ColumnMeaning::kTimestamp;
+        if (found->meaning != wanted.meaning || (is_time && has_zone(*found) != has_zone(wanted)))
+            throw Error(sqlstate::kDatatypeMismatch,
+                        "column " + in_quotes(wanted.name) + " has type " + found->type_name + " instead of " +
+                            wanted.type_name,
+                        "The model was trained with type " + wanted.type_name + ".",
+                        is_time && found->meaning == wanted.meaning
+                            ? "Convert it with AT TIME ZONE, or add a type cast."
+                            : "You might need to add a type cast.");
+        column.position = static_cast<int>(found - columns.begin());
+    };
     SeriesColumns bound = *this;
-    bound.time.position = find_column(columns, time.description, "time");
+    bind_column(bound.time, "time");
     for (Column& mode : bound.modes)
-        mode.position = find_column(columns, mode.description, "key of series");
-    bound.value.position = find_column(columns, value.description, "value");
+        bind_column(mode, "key");
+    bind_column(bound.value, "value");
     for (Column& covariate : bound.covariates)
-        covariate.position = find_column(columns, covariate.description, "covariate");
+        bind_column(covariate, "covariate");
     return bound;
 }
 
 bool SeriesColumns::time_has_zone() const {
-    return time.description.type_name.find("with time zone") != std::string::npos;
+    return has_zone(time.description);
 }
 
 }  // namespace tensile

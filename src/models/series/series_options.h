@@ -58,7 +58,8 @@ struct SeriesColumns {
     // twice), 22023 (ambiguous, or one column in two roles). `targets` are those of the training; at most one.
     static SeriesColumns resolve(const SeriesOptions& options, std::span<const std::string> targets,
                                  std::span<const ColumnDescription> columns);
-    // The same roles among the columns of another query, by name. Throws Error 42703, 42804.
+    // The same roles among the columns of another query, by name. Throws Error 42703, and 42804 also when times have a
+    // zone in one of them only.
     SeriesColumns bind(std::span<const ColumnDescription> columns) const;
     // Whether times are points in time, which PostgreSQL shows in the session's zone, or readings of a local clock.
     bool time_has_zone() const;

@@ -30,6 +30,7 @@ class SeriesPredictor final : public Predictor {
     std::uint64_t host_weight_bytes() const override { return host_bytes_; }
     void take_host_weights(std::span<const std::byte> bytes) override;
     const SeriesPredictor* as_series() const override { return this; }
+    std::string_view method() const { return method_.name(); }
     Program program(std::int64_t capacity) const override;
     std::vector<int> bind_columns(std::span<const ColumnDescription> columns) const override;
     void encode(const RawRows& rows, std::span<const int> columns, std::int64_t begin, std::int64_t end,

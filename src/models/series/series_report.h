@@ -28,7 +28,7 @@ struct SeriesSummary {
     std::int64_t first = -1;  // step of the first value; -1: none
     std::int64_t last = -1;
     std::int64_t observed = 0;
-    std::int64_t infinite = 0;  // values that were infinite in the rows
+    std::int64_t infinite = 0;  // values that were infinite in the rows, or beyond the range of real
     SeriesStatus status = SeriesStatus::kOk;
 
     // Cells without a value between the first and the last one.

@@ -23,6 +23,8 @@ inline constexpr std::int64_t kMostSeriesCells = std::int64_t{1} << 31;
 struct SeriesMode {
     std::string name;               // of the column
     std::vector<std::string> keys;  // distinct, ascending in bytes
+
+    bool operator==(const SeriesMode&) const = default;
 };
 
 // Known also for the future (a holiday, a price list); NaN where it is not known.

@@ -7,11 +7,21 @@
 #include <nlohmann/json.hpp>
 
 #include "models/series/byte_sections.h"
+#include "models/series/series_predictor.h"
 #include "models/series/series_store.h"
 #include "models/weight_layout.h"
 #include "tensor/error.h"
 
 namespace tensile {
+
+namespace {
+
+// Weights belong to keys by position.
+bool has_same_series(const SeriesTable& left, const SeriesTable& right) {
+    return left.keys == right.keys && left.modes == right.modes;
+}
+
+}  // namespace
 
 SeriesTraining::SeriesTraining(const SeriesMethod& method, std::span<const OptionDeclaration> declarations,
                                const TrainingRequest& request)
@@ -31,6 +41,13 @@ SeriesTraining::SeriesTraining(const SeriesMethod& method, Options options, Seri
       rows_read_(data.report.rows),
       data_(std::move(data)) {
     fit(previous, stop);
+}
+
+void SeriesTraining::go_on_from(std::shared_ptr<const Predictor> base, std::vector<std::byte> weights) {
+    if (base->as_series() == nullptr || base->as_series()->method() != method_.name())
+        throw InternalError("a refresh goes on from a model of another method");
+    base_ = std::move(base);
+    base_weights_ = std::move(weights);
 }
 
 void SeriesTraining::append_rows(const RawRows& rows) {
@@ -69,12 +86,19 @@ void SeriesTraining::finish_rows(const std::atomic<bool>* stop) {
     rules.season = options_.season;
     rules.dense = method_.needs_dense_table();
     data_ = build_series(*std::exchange(rows_, std::nullopt), rules, stop);
+    if (data_.season >= data_.table.steps)
+        throw Error(sqlstate::kInvalidParameterValue, "season is not shorter than the series",
+                    "Option \"season\" is " + std::to_string(data_.season) + ", but there are only " +
+                        std::to_string(data_.table.steps) + " points in time.",
+                    "Set a shorter one, or 1 for none.");
     for (std::size_t i = 0; i < graphs_.size(); ++i) {
         const auto mode = std::ranges::find(data_.table.modes, options_.graphs[i].first, &SeriesMode::name);
         data_.table.graphs.push_back(graphs_[i].build(*mode));
     }
     graphs_.clear();
-    fit(nullptr, stop);
+    if (base_ == nullptr || !has_same_series(base_->as_series()->table(), data_.table)) return fit(nullptr, stop);
+    const SeriesMethod::Previous previous{base_->as_series()->forecaster(), base_weights_};
+    fit(&previous, stop);
 }
 
 void SeriesTraining::fit(const SeriesMethod::Previous* previous, const std::atomic<bool>* stop) {

@@ -25,6 +25,13 @@ class SeriesTraining final : public Training {
     SeriesTraining(const SeriesMethod& method, Options options, SeriesColumns columns, SeriesData data,
                    const SeriesMethod::Previous* previous, const std::atomic<bool>* stop);
 
+    // Before finish_rows(): the fit goes on from a model of the same method, unless the rows turn out to have other
+    // series. `weights` are those of the device.
+    void go_on_from(std::shared_ptr<const Predictor> base, std::vector<std::byte> weights);
+
+    // From finish_rows() on.
+    const SeriesData& data() const { return data_; }
+
     void append_rows(const RawRows& rows) override;
     std::vector<SideTable> side_tables() const override;
     void begin_side_table(std::size_t index, std::span<const ColumnDescription> columns) override;
@@ -52,6 +59,8 @@ class SeriesTraining final : public Training {
     std::optional<SeriesCollector> rows_;  // until finish_rows()
     std::vector<ModeGraphCollector> graphs_;
     std::int64_t rows_read_ = 0;
+    std::shared_ptr<const Predictor> base_;  // null: none
+    std::vector<std::byte> base_weights_;
     // From finish_rows() on:
     SeriesData data_;
     std::unique_ptr<SeriesFit> fit_;

@@ -14,13 +14,17 @@ namespace tensile {
 namespace {
 
 constexpr std::int64_t kLeastFrequency = 20;  // one in so many
+constexpr std::int64_t kFewDistances = 8;
 // A common divisor of regular distances is not much shorter than the most frequent one.
 constexpr std::int64_t kFinestShare = 8;
 constexpr double kLeastShareOfMonths = 0.5;
 constexpr double kLeastShareOfMultiples = 0.5;
+// So many multiples of the most frequent distance leave no doubt.
+constexpr double kPlainShareOfMultiples = 0.8;
+constexpr double kLeastShareOfNearMonths = 0.9;
 constexpr double kCustomaryTolerance = 0.02;
 
-constexpr std::int64_t kShortestMonth = 28 * kMicrosecondsPerDay;
+constexpr std::int64_t kLeastMonthDistance = 25 * kMicrosecondsPerDay;
 
 // Whole months from `earlier` to `later`, or 0.
 std::int64_t whole_months(Timestamp earlier, Timestamp later) {
@@ -33,6 +37,16 @@ std::int64_t whole_months(Timestamp earlier, Timestamp later) {
     const bool alike = from.day == to.day || (from_last && to_last) || (from_last && to.day > from.day) ||
                        (to_last && from.day > to.day);
     return alike ? to.month - from.month : 0;
+}
+
+// Months from `earlier` to `later` when that is how long the distance is up to a few days, such as from the last
+// working day of a month to that of another; or 0.
+std::int64_t near_months(Timestamp earlier, Timestamp later) {
+    constexpr double kMeanMonth = 365.2425 / 12 * static_cast<double>(kMicrosecondsPerDay);
+    constexpr double kFewDays = 4.0 * static_cast<double>(kMicrosecondsPerDay);
+    const std::int64_t months = calendar_time(later).month - calendar_time(earlier).month;
+    const double expected = static_cast<double>(months) * kMeanMonth;
+    return std::abs(static_cast<double>(later - earlier) - expected) <= kFewDays ? months : 0;
 }
 
 // A length that people choose (1, 2, 3, 5, 10 ... minutes, hours that divide a day, days, a week) within 2 % of
@@ -90,11 +104,27 @@ std::int64_t StepInference::Histogram::median() const {
     return 0;
 }
 
-std::int64_t StepInference::Histogram::common_divisor() const {
+std::int64_t StepInference::Histogram::common_divisor(std::int64_t least_count) const {
     std::int64_t divisor = 0;
     for (const auto& [distance, count] : counts_)
-        if (count * kLeastFrequency >= total_) divisor = std::gcd(divisor, distance);
+        if (count >= least_count) divisor = std::gcd(divisor, distance);
     return divisor;
+}
+
+std::optional<std::int64_t> StepInference::Histogram::regular_step() const {
+    const std::int64_t frequent = most_frequent();
+    if (frequent > 0 && share_of_multiples(frequent) >= kPlainShareOfMultiples) return frequent;
+    const std::int64_t least = frequent / kFinestShare;
+    // Among a few distances, one that occurs once may be the one that is off.
+    const std::int64_t rare = std::max((total_ + kLeastFrequency - 1) / kLeastFrequency,
+                                       total_ >= kFewDistances ? std::int64_t{2} : std::int64_t{1});
+    const std::int64_t of_frequent = common_divisor(rare);
+    if (of_frequent > 0 && of_frequent >= least && share_of_multiples(of_frequent) >= kLeastShareOfMultiples)
+        return of_frequent;
+    // No distance is frequent where nearly all points are missing.
+    const std::int64_t of_all = common_divisor(1);
+    if (of_all > 0 && of_all >= least && counts_.size() < kMostDistances) return of_all;
+    return std::nullopt;
 }
 
 double StepInference::Histogram::share_of_multiples(std::int64_t divisor) const {
@@ -108,21 +138,22 @@ void StepInference::add(Timestamp earlier, Timestamp later) {
     std::int64_t distance = 0;
     if (__builtin_sub_overflow(later, earlier, &distance)) distance = std::numeric_limits<std::int64_t>::max();
     microseconds_.add(distance);
-    if (distance < kShortestMonth) return;
+    if (distance < kLeastMonthDistance) return;
     if (const std::int64_t months = whole_months(earlier, later); months > 0) months_.add(months);
+    if (const std::int64_t months = near_months(earlier, later); months > 0) near_months_.add(months);
 }
 
 std::optional<TimeStep> StepInference::step() const {
     if (microseconds_.total() == 0) return std::nullopt;
-    const auto regular = [](const Histogram& distances) -> std::optional<std::int64_t> {
-        const std::int64_t divisor = distances.common_divisor();
-        if (divisor > 0 && divisor >= distances.most_frequent() / kFinestShare) return divisor;
-        return std::nullopt;
+    const auto share_of = [&](const Histogram& some) {
+        return static_cast<double>(some.total()) / static_cast<double>(microseconds_.total());
     };
-    const auto share = static_cast<double>(months_.total()) / static_cast<double>(microseconds_.total());
-    if (share >= kLeastShareOfMonths) return TimeStep{regular(months_).value_or(months_.most_frequent()), 0};
+    if (share_of(months_) >= kLeastShareOfMonths)
+        return TimeStep{months_.regular_step().value_or(months_.most_frequent()), 0};
 
-    if (const auto divisor = regular(microseconds_)) return TimeStep{0, *divisor};
+    if (const auto divisor = microseconds_.regular_step()) return TimeStep{0, *divisor};
+    if (share_of(near_months_) >= kLeastShareOfNearMonths)
+        return TimeStep{near_months_.regular_step().value_or(near_months_.most_frequent()), 0};
     const std::int64_t frequent = microseconds_.most_frequent();
     if (const auto length = customary_length(frequent)) return TimeStep{0, *length};
     if (microseconds_.share_of_multiples(frequent) > kLeastShareOfMultiples) return TimeStep{0, frequent};

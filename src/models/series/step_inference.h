@@ -1,11 +1,16 @@
 // Finding the step of a time axis from the distances between successive stamps of many series, also when stamps are
 // missing or a few of them lie off the grid.
 //
-// The rule. Distances that occur in fewer than one in twenty cases are disregarded. When at least half of all distances
-// are whole months (same day and time of day, or both the last day of a month), the step is the greatest common divisor
-// of these. Otherwise it is the greatest common divisor of all distances, so that gaps do no harm. A divisor that is
-// much shorter than the most frequent distance means jitter instead of gaps: then the step is the most frequent
-// distance, or a customary length (minutes, hours, days that divide the next unit) close to it.
+// The rule. The step is the most frequent distance if four of five distances are multiples of it. Otherwise it is the
+// greatest common divisor of those distances which occur in one of twenty cases at least, so that gaps do no harm and
+// neither do a few stamps that are off; at least half of all distances must be multiples of it. Where nearly all points
+// are missing no distance is frequent: then it is the divisor of all. A divisor of less than an eighth of the most
+// frequent distance means jitter: then the step is a customary length (minutes, hours, days that divide the next unit)
+// close to the most frequent distance, or to the median one, or that distance itself.
+//
+// When at least half of all distances are whole months (same day and time of day, or both the last day of a month), the
+// same rule finds the number of months; and when nearly all are months up to a few days (last working days), and no
+// other step fits.
 #pragma once
 
 #include <cstdint>
@@ -38,11 +43,14 @@ class StepInference {
         std::int64_t total() const { return total_; }
         std::int64_t most_frequent() const;
         std::int64_t median() const;
-        // Of those that are not rare.
-        std::int64_t common_divisor() const;
+        // The step of distances that gaps alone explain; nothing for others.
+        std::optional<std::int64_t> regular_step() const;
         double share_of_multiples(std::int64_t divisor) const;
 
       private:
+        // Of distances that occurred so often at least.
+        std::int64_t common_divisor(std::int64_t least_count) const;
+
         std::unordered_map<std::int64_t, std::int64_t> counts_;
         std::int64_t total_ = 0;
         // Most distances equal the one before.
@@ -52,6 +60,7 @@ class StepInference {
 
     Histogram microseconds_;  // of all pairs
     Histogram months_;        // of those that are whole months
+    Histogram near_months_;   // of those that are months up to a few days
 };
 
 // The axis whose points most of `sample` lie on: its first point is the last one at or before `first`. Where no phase

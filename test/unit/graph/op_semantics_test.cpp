@@ -19,6 +19,7 @@
 #include "graph/ops/layer_norm.h"
 #include "graph/ops/masked_mean.h"
 #include "graph/ops/merge_rows.h"
+#include "graph/ops/pinball.h"
 #include "graph/ops/sgd_momentum_rows.h"
 #include "graph/ops/sigmoid.h"
 #include "graph/ops/softmax_cross_entropy_loss.h"
@@ -98,6 +99,17 @@ TEST(HuberLoss, IsSquareInsideAndLinearOutside) {
     set<double>(interpreter.tensor("weight"), {1, 1, 0.5});
     interpreter.run();
     EXPECT_EQ(all<double>(interpreter.output("loss")), (std::vector<double>{0.5, 4, 4}));
+}
+
+TEST(Pinball, WeighsErrorsAboveAndBelowByTheLevel) {
+    ProgramBuilder builder("pinball");
+    const ValueId error = builder.input("error", floats({3}));
+    builder.output("loss", ops::pinball(builder, error, 0.75));
+    const Program program = builder.finish();
+    Interpreter<double> interpreter(program);
+    set<double>(interpreter.tensor("error"), {4, -4, 0});
+    interpreter.run();
+    EXPECT_EQ(all<double>(interpreter.output("loss")), (std::vector<double>{3, 1, 0}));
 }
 
 TEST(LargeLogits, DoNotOverflow) {

@@ -22,6 +22,9 @@ const std::vector<OptionDeclaration>& declarations() {
         {"hidden", OptionType::kIntegerArray, "[128, 64]", 1, 4096, {}, ""},
         {"verbose", OptionType::kBoolean, "false", {}, {}, {}, ""},
         {"least", OptionType::kReal, "0", 0, {}, {}, ""},
+        {"step", OptionType::kText, "\"\"", {}, {}, {}, ""},
+        {"modes", OptionType::kTextArray, "[]", {}, {}, {}, ""},
+        {"graphs", OptionType::kTextMap, "{}", {}, {}, {}, ""},
     };
     return list;
 }
@@ -54,8 +57,9 @@ TEST(Options, DefaultsHoldWhenNothingIsGiven) {
 TEST(Options, GivenValuesAreTakenAndPrintedInTheOrderOfDeclaration) {
     const Options options =
         parse(R"({"hidden": [], "epochs": 7.0, "learning_rate": 1, "optimizer": "sgd", "verbose": true})");
-    EXPECT_EQ(options.to_json().dump(),
-              R"({"epochs":7,"learning_rate":1.0,"optimizer":"sgd","hidden":[],"verbose":true,"least":0.0})");
+    EXPECT_EQ(
+        options.to_json().dump(),
+        R"({"epochs":7,"learning_rate":1.0,"optimizer":"sgd","hidden":[],"verbose":true,"least":0.0,"step":"","modes":[],"graphs":{}})");
 }
 
 TEST(Options, AnUnknownNameIsRefusedWithTheNearestAndAllOthers) {
@@ -64,7 +68,7 @@ TEST(Options, AnUnknownNameIsRefusedWithTheNearestAndAllOthers) {
     EXPECT_EQ(error.message(), "unrecognized option \"epoch\" for method \"mlp\"");
     EXPECT_EQ(error.hint(),
               "Perhaps you meant \"epochs\". The options are \"epochs\", \"learning_rate\", \"optimizer\", \"hidden\", "
-              "\"verbose\" and \"least\".");
+              "\"verbose\", \"least\", \"step\", \"modes\" and \"graphs\".");
     EXPECT_THAT(error_of(R"({"frobnicate": 5})").hint(), ::testing::StartsWith("The options are"));
 }
 
@@ -105,6 +109,32 @@ TEST(Options, TextThatIsNoObjectIsRefused) {
     EXPECT_EQ(error_of("{\"\xff\": 1}").sqlstate(), sqlstate::kInvalidParameterValue);
 }
 
+TEST(Options, TextsListsAndMapsAreTakenAndPrinted) {
+    const Options options =
+        parse(R"({"step": "1 hour", "modes": ["b", "a"], "graphs": {"b": "s.roads", "a": "\"Lines\""}})");
+    EXPECT_EQ(options.text("step"), "1 hour");
+    EXPECT_EQ(options.texts("modes"), (std::vector<std::string>{"b", "a"}));
+    EXPECT_EQ(options.text_map("graphs"), (TextMap{{"b", "s.roads"}, {"a", "\"Lines\""}}));
+    EXPECT_THAT(options.to_json().dump(),
+                HasSubstr(R"("step":"1 hour","modes":["b","a"],"graphs":{"b":"s.roads","a":"\"Lines\""}})"));
+    // What was printed can be parsed again.
+    EXPECT_EQ(parse(options.to_json().dump()).to_json(), options.to_json());
+}
+
+TEST(Options, TextsListsAndMapsOfOtherTypesAreRefused) {
+    EXPECT_EQ(error_of(R"({"step": 60})").detail(), "The value must be a string.");
+    EXPECT_EQ(error_of(R"({"step": 60})").hint(), R"(An example is {"step": "text"}.)");
+    EXPECT_EQ(error_of(R"({"modes": "a"})").detail(), "The value must be an array of strings.");
+    EXPECT_EQ(error_of(R"({"modes": ["a", 1]})").message(), R"(invalid value for option "modes": ["a",1])");
+    EXPECT_EQ(error_of(R"({"modes": ["a", 1]})").hint(), R"(An example is {"modes": ["text"]}.)");
+    EXPECT_EQ(error_of(R"({"graphs": ["a"]})").detail(), "The value must be an object whose values are strings.");
+    EXPECT_EQ(error_of(R"({"graphs": {"a": null}})").hint(), R"(An example is {"graphs": {"text": "text"}}.)");
+    EXPECT_EQ(error_of(R"({"graphs": {"a": "x", "b": "y", "a": "z"}})").message(),
+              "member \"a\" of option \"graphs\" is given more than once");
+    // Each object has members of its own.
+    EXPECT_EQ(parse(R"({"graphs": {"step": "x"}, "step": "day"})").text("step"), "day");
+}
+
 TEST(Options, EveryDeclaredDefaultOfEveryMethodIsValid) {
     for (const ModelFamily* family : all_families()) {
         const Options options = Options::parse(family->name(), family->options(), "{}");
@@ -122,7 +152,7 @@ TEST(Families, AnUnknownMethodListsTheKnownOnes) {
     } catch (const Error& error) {
         EXPECT_EQ(error.sqlstate(), sqlstate::kInvalidParameterValue);
         EXPECT_EQ(error.message(), "unrecognized method \"mpl\"");
-        EXPECT_EQ(error.hint(), "Available methods: \"mlp\".");
+        EXPECT_THAT(error.hint(), HasSubstr("Available methods: \"mlp\", "));
     }
 }
 

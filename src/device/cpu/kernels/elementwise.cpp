@@ -106,6 +106,36 @@ void affine_constant_rows(const TileCall& call) noexcept {
         call.input(0) + run.first);
 }
 
+// The slope of a quantile's loss.
+struct PinballSlope {
+    FloatVector above;
+    FloatVector below;
+    explicit PinballSlope(const TileCall& call) {
+        const auto level = static_cast<float>(call.attributes.number("level"));
+        above = hn::Set(FloatTag(), level);
+        below = hn::Set(FloatTag(), level - 1);
+    }
+    FloatVector operator()(FloatVector x) const {
+        return hn::IfThenElse(hn::Gt(x, hn::Zero(FloatTag())), above, below);
+    }
+};
+
+void pinball_rows(const TileCall& call) noexcept {
+    const Run run(call);
+    const PinballSlope slope(call);
+    map(
+        run.count, call.output(0) + run.first, [&](FloatVector x) { return hn::Mul(slope(x), x); },
+        call.input(0) + run.first);
+}
+
+void pinball_gradient_rows(const TileCall& call) noexcept {
+    const Run run(call);
+    const PinballSlope slope(call);
+    map(
+        run.count, call.output(0) + run.first, [&](FloatVector x, FloatVector dy) { return hn::Mul(slope(x), dy); },
+        call.input(0) + run.first, call.input(1) + run.first);
+}
+
 void broadcast_scalar_rows(const TileCall& call) noexcept {
     const Run run(call);
     const FloatVector value = hn::Set(FloatTag(), call.scalar(0));
@@ -164,6 +194,8 @@ void add_elementwise(KernelTable& table) {
     table.add_rows("round_straight_through", &unary_rows<Round>, kFirst);
     table.add_rows("scale", &scale_rows, kFirst);
     table.add_rows("affine_constant", &affine_constant_rows, kFirst);
+    table.add_rows("pinball", &pinball_rows, kFirst);
+    table.add_rows("pinball_gradient", &pinball_gradient_rows, kBoth);
     table.add_rows("broadcast_scalar", &broadcast_scalar_rows);
     table.add_rows("bias_add", &bias_add_rows, kFirst);
     table.add_rows("add_scalars", &add_scalars_rows);
