@@ -20,7 +20,7 @@ constexpr std::int64_t kFinestShare = 8;
 constexpr double kLeastShareOfMonths = 0.5;
 constexpr double kLeastShareOfMultiples = 0.5;
 // So many multiples of the most frequent distance leave no doubt.
-constexpr double kPlainShareOfMultiples = 0.8;
+constexpr double kPlainShareOfMultiples = 0.75;
 constexpr double kLeastShareOfNearMonths = 0.9;
 constexpr double kCustomaryTolerance = 0.02;
 

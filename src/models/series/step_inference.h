@@ -1,7 +1,7 @@
 // Finding the step of a time axis from the distances between successive stamps of many series, also when stamps are
 // missing or a few of them lie off the grid.
 //
-// The rule. The step is the most frequent distance if four of five distances are multiples of it. Otherwise it is the
+// The rule. The step is the most frequent distance if three of four distances are multiples of it. Otherwise it is the
 // greatest common divisor of those distances which occur in one of twenty cases at least, so that gaps do no harm and
 // neither do a few stamps that are off; at least half of all distances must be multiples of it. Where nearly all points
 // are missing no distance is frequent: then it is the divisor of all. A divisor of less than an eighth of the most
