@@ -54,37 +54,19 @@ Content uniform_content(std::uint64_t seed, std::uint64_t stream, double bound) 
     };
 }
 
-// Columns that are orthonormal: random ones by Gram and Schmidt, twice for the sake of rounding.
-Content orthonormal_content(std::uint64_t seed, std::uint64_t stream) {
-    return [=](const TensorView& view) {
-        const std::int64_t rows = view.type.shape[0];
-        const std::int64_t columns = view.type.shape[1];
-        std::vector<std::vector<double>> basis;
-        for (std::int64_t column = 0; column < columns; ++column) {
-            std::vector<double> vector(static_cast<std::size_t>(rows));
-            for (std::size_t i = 0; i < vector.size(); ++i)
-                vector[i] = random_normal(seed, stream, static_cast<std::uint64_t>(column * rows) + i);
-            const auto dot = [&](const std::vector<double>& other) {
-                double sum = 0;
-                for (std::size_t i = 0; i < vector.size(); ++i)
-                    sum += vector[i] * other[i];
-                return sum;
-            };
-            for (int pass = 0; pass < 2; ++pass) {
-                for (const std::vector<double>& other : basis) {
-                    const double share = dot(other);
-                    for (std::size_t i = 0; i < vector.size(); ++i)
-                        vector[i] -= share * other[i];
-                }
-            }
-            const double length = std::sqrt(dot(vector));
-            for (std::size_t i = 0; i < vector.size(); ++i) {
-                vector[i] /= length;
-                view.as<float>()[static_cast<std::int64_t>(i) * columns + column] = static_cast<float>(vector[i]);
-            }
-            basis.push_back(std::move(vector));
-        }
-    };
+// Orthonormal columns: each holds the mean of some neighbouring places, most of them of a single one. So places keep
+// what they are, and the layers between them start near the identity. (Random directions and those of the greatest
+// variance both gave worse forecasts.)
+void write_neighbourhoods(const TensorView& view) {
+    const std::int64_t rows = view.type.shape[0];
+    const std::int64_t columns = view.type.shape[1];
+    std::memset(view.data, 0, view.type.bytes());
+    for (std::int64_t column = 0; column < columns; ++column) {
+        const std::int64_t begin = column * rows / columns;
+        const std::int64_t end = (column + 1) * rows / columns;
+        for (std::int64_t row = begin; row < end; ++row)
+            view.as<float>()[row * columns + column] = 1 / std::sqrt(static_cast<float>(end - begin));
+    }
 }
 
 // For each gate the identity with some noise: at first every place is a network of its own, and places come to see
@@ -376,7 +358,7 @@ void Net3Network::declare_parameters(std::uint64_t seed, std::vector<float> skip
 
     for (std::size_t m = 0; net.compresses() && m < inner.size(); ++m)
         if (inner[m] < net.modes[m])
-            declare(numbered("compression/mode_", m), {net.modes[m], inner[m]}, orthonormal_content(seed, stream()));
+            declare(numbered("compression/mode_", m), {net.modes[m], inner[m]}, write_neighbourhoods);
 
     const std::int64_t kinds = net.recurrence == Net3Recurrence::kPerPlace ? net.inner_places() : 1;
     for (const auto& [side, from] : {std::pair<std::string, std::int64_t>{"recurrence/input", net.features},
