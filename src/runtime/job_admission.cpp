@@ -19,12 +19,12 @@ std::uint64_t cut_size(std::uint64_t bytes) {
 }  // namespace
 
 JobAdmission::JobAdmission(Arbiter& arbiter, JobMemory& memory, std::span<const JobProgram> programs,
-                           std::span<const Variable> variables, StepRegion::User& user, const PoolOwner& owner,
+                           std::span<const VariablePiece> pieces, StepRegion::User& user, const PoolOwner& owner,
                            const StopFlag* stop)
     : arbiter_(arbiter),
       memory_(memory),
       programs_(programs),
-      variables_(variables),
+      pieces_(pieces),
       user_(user),
       owner_(owner),
       stop_(stop) {
@@ -70,7 +70,7 @@ std::optional<JobLayout> JobAdmission::plan_within(const JobQuestion& question, 
     while (beside < bytes) {
         std::optional<JobPlan> plan = memory_.planner.plan_job(question.request(), bytes - beside);
         if (!plan) return std::nullopt;
-        JobLayout layout = lay_out_planned(programs_, variables_, *std::move(plan));
+        JobLayout layout = lay_out_planned(programs_, pieces_, *std::move(plan));
         const std::uint64_t needed = whole_bytes(layout);
         if (needed <= bytes) return layout;
         // A variable that no program uses wants more room than any step.
@@ -108,7 +108,7 @@ JobGrant JobAdmission::admit_moving(const JobLayout& in_place, std::optional<std
     std::optional<JobQuestion> question;
     if (memory_.spill.limit() > 0) {
         measure_link();
-        question.emplace(programs_, variables_, memory_.link.model(), memory_.costs);
+        question.emplace(programs_, pieces_, memory_.link.model(), memory_.costs);
         least = std::min(least, memory_.planner.minimum_bytes(question->request()) + constant_bytes_ +
                                     2 * ExtentAllocator::kSmallGranule);
     }

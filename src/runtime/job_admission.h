@@ -39,7 +39,7 @@ class JobAdmission {
   public:
     // All outlive the admission, and `user` the grant.
     JobAdmission(Arbiter& arbiter, JobMemory& memory, std::span<const JobProgram> programs,
-                 std::span<const Variable> variables, StepRegion::User& user, const PoolOwner& owner,
+                 std::span<const VariablePiece> pieces, StepRegion::User& user, const PoolOwner& owner,
                  const StopFlag* stop);
 
     // At most the share of the pool. The first try; nothing when it does not succeed.
@@ -65,7 +65,7 @@ class JobAdmission {
     Arbiter& arbiter_;
     JobMemory& memory_;
     std::span<const JobProgram> programs_;
-    std::span<const Variable> variables_;
+    std::span<const VariablePiece> pieces_;
     StepRegion::User& user_;
     const PoolOwner& owner_;
     const StopFlag* stop_;

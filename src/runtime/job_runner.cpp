@@ -68,10 +68,12 @@ struct JobRunner::State final : StepRegion::User {
         grant.step = {};
     }
 
-    void add_program(const Program& program);
-    void split_chains();
+    void lower_programs();
+    void lower_for_movement();
     void make_instances(JobMemory& memory);
     void initialize_variables(const StopFlag* stop);
+    void write_content(std::size_t piece, const std::byte* content);
+    void read_content(std::size_t piece, std::span<std::byte> to);
     std::byte* enter_region(const StopFlag* stop);
     LaunchStatus finish_copies(const StopFlag* stop) noexcept override;
     void step(int program, const StopFlag* stop, const std::function<void(std::int64_t, std::int64_t)>& feed_rows);
@@ -83,6 +85,7 @@ struct JobRunner::State final : StepRegion::User {
     JobMemory* memory = nullptr;     // from admission on
     std::optional<StepCosts> costs;  // too
     std::vector<JobProgram> programs;
+    std::vector<VariablePiece> pieces;
     std::vector<std::int64_t> grains;  // by program
     JobLayout in_place;
     JobGrant grant;
@@ -93,28 +96,23 @@ struct JobRunner::State final : StepRegion::User {
     int feeding = 0;                    // the program whose batch is being fed
 };
 
-void JobRunner::State::add_program(const Program& program) {
-    JobProgram added;
-    for (const ValueId id : program.variables()) {
-        const Value& value = program.value(id);
-        const auto found = std::find_if(job.variables.begin(), job.variables.end(),
-                                        [&](const Variable& variable) { return variable.name == value.name; });
-        if (found == job.variables.end() || found->type != value.type)
-            throw InternalError("program \"" + program.name() + "\" uses variable \"" + value.name +
-                                "\", which the job does not declare with that type");
-        added.variables.push_back(static_cast<std::size_t>(found - job.variables.begin()));
+void JobRunner::State::lower_programs() {
+    for (const Program& program : job.programs) {
+        programs.push_back({prepare_program(device, program, {}), {}});
+        grains.push_back(feeding_grain(program));
     }
-    added.planned = prepare_program(device, program, {});
-    grains.push_back(feeding_grain(program));
-    programs.push_back(std::move(added));
+    pieces = assign_pieces(job, programs);
+    in_place = lay_out_in_place(programs, pieces);
 }
 
-// Lowers the programs again, into shorter ops that give the same bits.
-void JobRunner::State::split_chains() {
-    constexpr LoweringOptions kShortOps{.batch_invariant = false, .split_chains = true};
-    for (JobProgram& program : programs)
-        program.planned = prepare_program(device, program.planned->program, kShortOps);
-    in_place = lay_out_in_place(programs, job.variables);
+// Lowers the programs again, into shorter ops that give the same bits, between which more can move.
+void JobRunner::State::lower_for_movement() {
+    for (JobProgram& program : programs) {
+        const LoweringOptions options = sliced({.split_chains = true}, job, program.planned->program);
+        program.planned = prepare_program(device, program.planned->program, options);
+    }
+    pieces = assign_pieces(job, programs);
+    in_place = lay_out_in_place(programs, pieces);
 }
 
 void JobRunner::State::make_instances(JobMemory& shared) {
@@ -125,8 +123,8 @@ void JobRunner::State::make_instances(JobMemory& shared) {
         planned.plan = grant.layout.plans[i];
         check_plan(planned.executable->lowered(), planned.plan);
         addresses.clear();
-        for (const std::size_t variable : programs[i].variables) {
-            const TensorHome& home = grant.layout.variables[variable];
+        for (const std::size_t piece : programs[i].pieces) {
+            const TensorHome& home = grant.layout.homes[piece];
             addresses.push_back(home.home == Home::kResident ? base + home.offset : nullptr);
         }
         const HostCopies copies{&shared.lanes, grant.spill.get(), grant.layout.tensor_copies[i]};
@@ -135,20 +133,49 @@ void JobRunner::State::make_instances(JobMemory& shared) {
     }
 }
 
-// Those at home away pass through the step region, which has room for each of them.
+// Those that do not lie in the state as a whole pass through the step region, which has room for each of them.
 void JobRunner::State::initialize_variables(const StopFlag* stop) {
     for (std::size_t i = 0; i < job.variables.size(); ++i) {
         if (is_set(stop)) throw_stopped();
         const Variable& variable = job.variables[i];
-        if (grant.layout.variables[i].home == Home::kResident) {
-            initialize(variable, grant.state.data() + grant.layout.variables[i].offset);
+        const PieceRange range = pieces_of(pieces, i);
+        if (is_in_one_place(grant.layout, pieces, range)) {
+            initialize(variable, grant.state.data() + grant.layout.homes[range.begin].offset);
             continue;
         }
         const Arbiter::Turn turn = arbiter.take_turn(stop);
         std::byte* const staging = enter_region(stop);
         initialize(variable, staging);
-        write_pieces(*grant.spill, grant.layout.variable_copies[i],
-                     {staging, aligned_size(variable.type.bytes(), kCopyAlignment)});
+        for (std::size_t piece = range.begin; piece < range.end; ++piece)
+            write_content(piece, staging + pieces[piece].offset);
+    }
+}
+
+// `content` may be read up to the next multiple of kCopyAlignment.
+void JobRunner::State::write_content(std::size_t piece, const std::byte* content) {
+    const TensorHome& home = grant.layout.homes[piece];
+    if (home.home == Home::kResident)
+        std::memcpy(grant.state.data() + home.offset, content, pieces[piece].bytes);
+    else
+        write_pieces(*grant.spill, grant.layout.piece_copies[piece],
+                     {content, aligned_size(pieces[piece].bytes, kCopyAlignment)});
+}
+
+void JobRunner::State::read_content(std::size_t piece, std::span<std::byte> to) {
+    const TensorHome& home = grant.layout.homes[piece];
+    if (home.home == Home::kResident) {
+        const std::unique_ptr<Stream> stream = device.create_stream(StreamClass::kCopyOut, StreamPriority::kTraining);
+        stream->copy(to.data(), grant.state.data() + home.offset, to.size());
+        stream->synchronize();
+        return;
+    }
+    StagingBuffer staging;
+    for (std::uint64_t offset = grant.layout.piece_copies[piece]; !to.empty(); offset += kCopyPiece) {
+        const std::size_t wanted = std::min<std::size_t>(to.size(), kCopyPiece);
+        const std::span<std::byte> part = staging.first(aligned_size(wanted, kCopyAlignment));
+        grant.spill->read(offset, part);
+        std::memcpy(to.data(), part.data(), wanted);
+        to = to.subspan(wanted);
     }
 }
 
@@ -197,9 +224,7 @@ void JobRunner::State::step(int program, const StopFlag* stop,
 
 JobRunner::JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label)
     : state_(std::make_unique<State>(device, arbiter, job, std::move(label))) {
-    for (const Program& program : job.programs)
-        state_->add_program(program);
-    state_->in_place = lay_out_in_place(state_->programs, job.variables);
+    state_->lower_programs();
 }
 
 JobRunner::~JobRunner() = default;
@@ -212,13 +237,15 @@ void JobRunner::admit(JobMemory& memory, const PoolOwner& owner, std::optional<s
                       const StopFlag* stop, const PoolShare& share) {
     State& state = *state_;
     state.memory = &memory;
-    JobAdmission admission(state.arbiter, memory, state.programs, state.job.variables, state, owner, stop);
-    std::optional<JobGrant> grant = admission.admit_in_place(state.in_place, share);
-    if (!grant) state.split_chains();
+    const auto admission = [&] {
+        return JobAdmission(state.arbiter, memory, state.programs, state.pieces, state, owner, stop);
+    };
+    std::optional<JobGrant> grant = admission().admit_in_place(state.in_place, share);
+    if (!grant) state.lower_for_movement();
     state.costs.emplace(memory.costs);
     for (const JobProgram& program : state.programs)
         state.costs->add(program.planned->executable->lowered());
-    state.grant = grant ? *std::move(grant) : admission.admit_moving(state.in_place, timeout, share);
+    state.grant = grant ? *std::move(grant) : admission().admit_moving(state.in_place, timeout, share);
     {
         const Arbiter::Turn turn = state.arbiter.take_turn(stop);
         state.enter_region(stop);
@@ -249,22 +276,9 @@ void JobRunner::read_variable(int index, std::span<std::byte> to) {
     const auto variable = static_cast<std::size_t>(index);
     if (to.size() != state.job.variables.at(variable).type.bytes())
         throw InternalError("variable \"" + state.job.variables[variable].name + "\" is read as one of another size");
-    const TensorHome& home = state.grant.layout.variables.at(variable);
-    if (home.home == Home::kResident) {
-        const std::unique_ptr<Stream> stream =
-            state.device.create_stream(StreamClass::kCopyOut, StreamPriority::kTraining);
-        stream->copy(to.data(), state.grant.state.data() + home.offset, to.size());
-        stream->synchronize();
-        return;
-    }
-    StagingBuffer staging;
-    for (std::uint64_t offset = state.grant.layout.variable_copies[variable]; !to.empty(); offset += kCopyPiece) {
-        const std::size_t wanted = std::min<std::size_t>(to.size(), kCopyPiece);
-        const std::span<std::byte> piece = staging.first(aligned_size(wanted, kCopyAlignment));
-        state.grant.spill->read(offset, piece);
-        std::memcpy(to.data(), piece.data(), wanted);
-        to = to.subspan(wanted);
-    }
+    const PieceRange range = pieces_of(state.pieces, variable);
+    for (std::size_t piece = range.begin; piece < range.end; ++piece)
+        state.read_content(piece, to.subspan(state.pieces[piece].offset, state.pieces[piece].bytes));
 }
 
 std::vector<PlanRow> JobRunner::plan() const {
@@ -286,10 +300,14 @@ std::vector<TensorRow> JobRunner::tensors() const {
     // Before admission, as it would be in place.
     const JobLayout& layout = state.instances.empty() ? state.in_place : state.grant.layout;
     std::vector<TensorRow> rows;
-    for (std::size_t i = 0; i < state.job.variables.size(); ++i) {
-        const Variable& variable = state.job.variables[i];
-        const TensorHome& home = layout.variables[i];
-        rows.push_back({state.label, "", variable.name, "variable", variable.type.bytes(),
+    for (std::size_t i = 0; i < state.pieces.size(); ++i) {
+        const VariablePiece& piece = state.pieces[i];
+        const Variable& variable = state.job.variables[piece.variable];
+        const bool is_whole = piece.bytes == variable.type.bytes();
+        const std::size_t number = i - pieces_of(state.pieces, piece.variable).begin;
+        const TensorHome& home = layout.homes[i];
+        rows.push_back({state.label, "", is_whole ? variable.name : variable.name + "[" + std::to_string(number) + "]",
+                        "variable", piece.bytes,
                         home.home == Home::kResident ? std::optional(home.offset) : std::nullopt});
     }
     for (std::size_t program = 0; program < state.programs.size(); ++program) {

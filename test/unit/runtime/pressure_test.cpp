@@ -156,6 +156,17 @@ TEST(PressureTest, AQuarterOfThePoolIsEnough) {
     engine.expect_empty();
 }
 
+// A parameter of 4 MiB, its gradient and a slice of its velocity are enough for its update.
+TEST(PressureTest, OptimizerStateIsMovedInSlices) {
+    constexpr std::uint64_t kMatrix = 4 << 20;
+    const DeepJobOptions options{.layers = 2, .width = 1024, .batch = 64, .steps = 3};
+    SmallEngine engine(2 * kMatrix + kMatrix / 2, real_planner());
+    JobUsage usage;
+    EXPECT_EQ(engine.run(options, &usage), run_with_room(options));
+    EXPECT_GT(usage.moved.in_bytes, 0U);
+    engine.expect_empty();
+}
+
 TEST(Admission, JobsInPlaceShareOneStepRegion) {
     DeepJobOptions options;
     const std::uint64_t bytes = comfortable(options);
