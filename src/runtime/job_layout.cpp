@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "memory/extent_allocator.h"
 #include "planner/liveness.h"
 #include "tensor/error.h"
 
@@ -44,6 +45,14 @@ void place_copies(JobLayout& layout, std::span<const JobProgram> programs, std::
 
 }  // namespace
 
+std::uint64_t cut_size(std::uint64_t bytes) {
+    return aligned_size(std::max<std::uint64_t>(bytes, 1), ExtentAllocator::kSmallGranule);
+}
+
+std::uint64_t JobLayout::pool_bytes() const {
+    return cut_size(state_bytes) + cut_size(step_bytes);
+}
+
 JobLayout lay_out_in_place(std::span<const JobProgram> programs, std::span<const VariablePiece> pieces) {
     JobLayout layout;
     for (const VariablePiece& piece : pieces) {
@@ -66,6 +75,7 @@ JobLayout lay_out_planned(std::span<const JobProgram> programs, std::span<const 
     layout.homes = std::move(plan.variable_homes);
     layout.plans = std::move(plan.plans);
     layout.state_bytes = plan.state_bytes;
+    layout.step_seconds = plan.step_seconds;
     for (const Plan& program : layout.plans) {
         if (program.state_bytes != plan.state_bytes) throw InternalError("the plans of a job differ in their state");
         layout.step_bytes = std::max(layout.step_bytes, program.step_bytes());

@@ -26,8 +26,15 @@ struct JobLayout {
     std::vector<std::vector<std::uint64_t>> tensor_copies;  // by program and lowered tensor; kNoOffset: never copied
     std::uint64_t host_bytes = 0;
 
+    double step_seconds = 0;  // as the planner expects a step to take; 0 where no planner was asked
+
     std::uint64_t extent_bytes() const { return state_bytes + step_bytes; }
+    // What the pool must give for both, cut apart.
+    std::uint64_t pool_bytes() const;
 };
+
+// Where an extent can be cut behind at least `bytes`.
+std::uint64_t cut_size(std::uint64_t bytes);
 
 // Nothing moves; variables lie outside the plans, one after another.
 JobLayout lay_out_in_place(std::span<const JobProgram> programs, std::span<const VariablePiece> pieces);
