@@ -37,8 +37,7 @@ LayoutPlanner::LayoutPlanner(const JobMemory& memory, CostModel& costs, std::spa
 std::optional<JobLayout> LayoutPlanner::plan_within(std::uint64_t bytes) const {
     std::optional<JobLayout> layout = plan_anyhow(question_, bytes);
     // Where the fastest plan would copy too much, one that copies only what it must may fit.
-    if (layout && layout->host_bytes > spill_limit_ && spill_limit_ > 0)
-        layout = plan_anyhow(sparing_question_, bytes);
+    if (layout && layout->host_bytes > spill_limit_ && spill_limit_ > 0) layout = plan_anyhow(sparing_question_, bytes);
     return layout && layout->host_bytes <= spill_limit_ ? std::move(layout) : std::nullopt;
 }
 

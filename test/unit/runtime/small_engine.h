@@ -29,8 +29,9 @@ inline JobPlanner real_planner() {
 }
 
 struct SmallEngine {
-    explicit SmallEngine(std::uint64_t pool_bytes, JobPlanner planner, std::uint64_t spill_limit = kSpillLimit)
-        : pool(device, pool_bytes), memory(pool, ::testing::TempDir(), spill_limit, planner) {}
+    explicit SmallEngine(std::uint64_t pool_bytes, JobPlanner planner, std::uint64_t spill_limit = kSpillLimit,
+                         const DeviceRates& rates = {})
+        : pool(device, pool_bytes), memory(pool, ::testing::TempDir(), spill_limit, planner, rates) {}
 
     Outcome run(const DeepJobOptions& options, JobUsage* usage = nullptr, const PoolShare& share = PoolShare()) {
         Outcome outcome;
