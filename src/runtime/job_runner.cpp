@@ -214,7 +214,8 @@ void JobRunner::State::replan_if_worthwhile(const StopFlag* stop) {
     if (releases != seen_releases && !memory->pool.has_waiters()) {
         seen_releases = releases;
         const std::uint64_t room = memory->steps.room();
-        if (policy.is_worth_growing(grant.state.bytes() + room)) return replan(room, stop);
+        const std::uint64_t limit = share.limit(memory->pool.summary().size);
+        if (policy.is_worth_growing(std::min(grant.state.bytes() + room, limit))) return replan(room, stop);
     }
     if (is_time_to_compare && policy.have_departed(figures())) replan(memory->steps.room(), stop);
 }
