@@ -52,10 +52,12 @@ bool JobAdmission::try_moving(const LayoutPlanner& planner, std::uint64_t limit)
     const std::uint64_t free = memory_.pool.summary().largest_free;
     const std::uint64_t region = memory_.steps.bytes();
     if (region > 0) {
-        const std::optional<JobLayout> layout = planner.plan_within(std::min(free + region, limit));
+        grant_.planned_bytes = std::min(free + region, limit);
+        const std::optional<JobLayout> layout = planner.plan_within(grant_.planned_bytes);
         if (layout && layout->step_bytes <= region && try_shared_region(*layout)) return true;
     }
-    const std::optional<JobLayout> layout = planner.plan_within(std::min(free, limit));
+    grant_.planned_bytes = std::min(free, limit);
+    const std::optional<JobLayout> layout = planner.plan_within(grant_.planned_bytes);
     return layout && try_own_region(*layout);
 }
 
@@ -63,6 +65,7 @@ void JobAdmission::wait_in_line(const LayoutPlanner& planner, const JobLayout& i
                                 std::uint64_t limit) {
     Extent extent = memory_.pool.acquire(least, owner_, timeout_left(), stop_);
     extent.extend(std::max(least, std::min(in_place.pool_bytes(), limit)));
+    grant_.planned_bytes = extent.bytes();
     std::optional<JobLayout> layout;
     if (extent.bytes() >= in_place.pool_bytes())
         layout = in_place;

@@ -36,6 +36,7 @@ struct JobGrant {
     std::unique_ptr<SpillFile> spill;  // null when nothing is ever copied
     Extent state;
     StepRegion::Membership step;
+    std::uint64_t planned_bytes = 0;  // of the pool, which there were when it was planned; the layout may use fewer
 };
 
 class JobAdmission {

@@ -217,7 +217,8 @@ void JobRunner::State::replan_if_worthwhile(const StopFlag* stop) {
         const std::uint64_t limit = share.limit(memory->pool.summary().size);
         if (policy.is_worth_growing(std::min(grant.state.bytes() + room, limit))) return replan(room, stop);
     }
-    if (is_time_to_compare && policy.have_departed(figures())) replan(memory->steps.room(), stop);
+    if (is_time_to_compare && policy.have_departed(figures()))
+        replan(std::max(memory->steps.room(), grant.layout.step_bytes), stop);
 }
 
 // Plans again for what there is beside the state, and the state if it need not change. Where that leads to nothing, or
@@ -297,6 +298,8 @@ void JobRunner::admit(JobMemory& memory, const PoolOwner& owner, std::optional<s
                       const StopFlag* stop, const PoolShare& share) {
     State& state = *state_;
     state.memory = &memory;
+    // What others let go of from here on may be too late for the plan.
+    state.seen_releases = memory.pool.releases();
     const auto admission = [&] {
         return JobAdmission(state.arbiter, memory, state.programs, state.pieces, state, owner, stop);
     };
@@ -315,8 +318,7 @@ void JobRunner::admit(JobMemory& memory, const PoolOwner& owner, std::optional<s
     state.check_plans(state.grant.layout);
     state.make_instances();
     state.initialize_variables(stop);
-    state.seen_releases = memory.pool.releases();
-    state.policy.planned(state.grant.layout.pool_bytes(), state.figures());
+    state.policy.planned(std::max(state.grant.planned_bytes, state.grant.layout.pool_bytes()), state.figures());
 }
 
 void JobRunner::run(const StopFlag* stop, const std::function<void()>& after_step) {
