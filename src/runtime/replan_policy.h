@@ -20,7 +20,7 @@ struct PlanFigures {
 class ReplanPolicy {
   public:
     // Steps after which figures are compared: the first, and so many times more each further time.
-    static constexpr std::uint64_t kFirstComparison = 16;
+    static constexpr std::uint64_t kFirstComparison = 4;
     static constexpr std::uint64_t kNextComparison = 8;
 
     // For what a plan was just made, or looked for.
