@@ -97,7 +97,7 @@ TEST(ConformalIntervals, AreTheSameAfterStorage) {
     EXPECT_EQ(loaded.relative_widths(9, 0.9), intervals.relative_widths(9, 0.9));
     for (std::int64_t s = 0; s < 3; ++s)
         EXPECT_EQ(loaded.scale(s), intervals.scale(s));
-    WeightReader cut(std::span(bytes).first(bytes.size() / 2));
+    WeightReader cut(std::span<const std::byte>(bytes).first(bytes.size() / 2));
     EXPECT_THROW(ConformalIntervals::load(cut), Error);
 }
 
