@@ -11,6 +11,7 @@
 
 #include "planner/access_sequence.h"
 #include "planner/event_clock.h"
+#include "planner/fitting.h"
 #include "planner/op_order.h"
 #include "planner/prefetch.h"
 #include "planner/rehearsal.h"
@@ -60,10 +61,10 @@ constexpr std::array<Weights, 20> kPortfolio = {{
 
 // Parts of the budget that are tried in turn until the placement fits, and the part above which an op has the extent
 // to itself; 0: all ops.
-constexpr std::array<double, 7> kTightness = {1.0, 0.98, 0.95, 0.91, 0.86, 0.75, 0.6};
+constexpr std::array<double, 6> kTightness = {0.98, 0.95, 0.91, 0.86, 0.75, 0.6};
 
 // The parts that are searched for small programs.
-constexpr std::array<double, 3> kSearched = {1.0, 0.98, 0.91};
+constexpr std::array<double, 3> kSearched = {1.0, 0.95, 0.88};
 
 std::uint64_t part_of(std::uint64_t bytes, double part) {
     return static_cast<std::uint64_t>(static_cast<double>(bytes) * part);
@@ -108,7 +109,7 @@ class Planner {
         choose_order(budget);
         if (least_in_place(*accesses_) <= budget) return steady_seconds(*accesses_, in_place(), task_.link);
         const std::span<const Weights> few(kPortfolio.data(), is_small() ? kFewest : 1);
-        const std::vector<Contest> contests = compete(few, part_of(available, kTightness[1]), kUnlimited);
+        const std::vector<Contest> contests = compete(few, part_of(available, kTightness[0]), kUnlimited);
         if (!contests.empty()) best = contests.front().seconds;
         // Where ops must have the extent to themselves, time is long but finite.
         return std::min(best, kHopeless * accesses_->begin_of(accesses_->end()));
@@ -121,7 +122,11 @@ class Planner {
     static constexpr double kHardlySlower = 1.02;
     static constexpr std::size_t kFinalists = 2;
     static constexpr std::size_t kJudged = 4;      // at each limit, by the event clock
-    static constexpr double kStillHopeful = 1.15;  // of an estimate, which rather is too long
+    static constexpr double kStillHopeful = 1.05;  // of an estimate, which rather is too long
+    static constexpr double kUnknown = std::numeric_limits<double>::infinity();
+    // Stays of more positions, or of more than a part of all, come from the bottom when they are fitted.
+    static constexpr std::int32_t kLongStay = 8;
+    static constexpr std::int32_t kLongPart = 8;
 
     struct Contest {
         double seconds;
@@ -195,7 +200,7 @@ class Planner {
 
     // How many of the portfolio compete.
     std::size_t candidates() const {
-        const std::size_t affordable = kRehearsedOps / std::max<std::size_t>(1, task_.program->ops.size());
+        const std::size_t affordable = (getenv("ALL") ? 1000000 : kRehearsedOps) / std::max<std::size_t>(1, task_.program->ops.size());
         return std::clamp(affordable, kFewest, kPortfolio.size());
     }
     bool is_small() const { return candidates() > kFewest; }
@@ -218,27 +223,22 @@ class Planner {
         return contests;
     }
 
-    // The best rehearsal at the widest limit for which placement succeeds. Once placement has failed, only those
-    // compete that were best until then. For small programs the event clock judges several, at several limits.
+    // The fastest plan of a search, or the one in which ops may have the extent to themselves, where nothing else fits.
     std::optional<PlannedTime> plan_with_movement(std::uint64_t available, std::uint64_t budget) const {
-        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + candidates());
-        if (is_small())
-            if (auto result = search(contenders, available, budget)) return result;
-        for (const bool exclusive : {false, true})
-            for (const double tightness : kTightness) {
-                if (exclusive && tightness == 1.0) continue;
-                const std::vector<Contest> contests =
-                    compete(contenders, part_of(available, tightness), exclusive ? available : kUnlimited);
-                if (contests.empty()) continue;
-                // A schedule that is hardly slower is better than a tighter limit.
-                contenders.clear();
-                for (const Contest& contest : contests) {
-                    if (contest.seconds > kHardlySlower * contests.front().seconds || contenders.size() == kFinalists)
-                        break;
-                    if (auto result = place(contest.schedule, budget)) return result;
-                    contenders.push_back(contest.weights);
-                }
+        if (auto result = search(available, budget)) return result;
+        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + kFewest);
+        for (const double tightness : kTightness) {
+            const std::vector<Contest> contests = compete(contenders, part_of(available, tightness), available);
+            if (contests.empty()) continue;
+            // A schedule that is hardly slower is better than a tighter limit.
+            contenders.clear();
+            for (const Contest& contest : contests) {
+                if (contest.seconds > kHardlySlower * contests.front().seconds || contenders.size() == kFinalists)
+                    break;
+                if (auto result = place(contest.schedule, budget)) return result;
+                contenders.push_back(contest.weights);
             }
+        }
         RehearsalRules alone;
         alone.limit_bytes = available;
         alone.exclusive_above = 0;
@@ -248,24 +248,48 @@ class Planner {
         return place(rehearse(*accesses_, task_.link, alone)->schedule, budget);
     }
 
-    // Of the schedules that promise most at each limit, the plan that the event clock finds to be the fastest.
-    std::optional<PlannedTime> search(std::span<const Weights> contenders, std::uint64_t available,
-                                      std::uint64_t budget) const {
+    // Of the schedules that promise most at each limit, the plan that the event clock finds to be the fastest. A
+    // tighter limit leaves fitting more room; only the better half of the candidates is tried at each next one.
+    std::optional<PlannedTime> search(std::uint64_t available, std::uint64_t budget) const {
+        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + candidates());
         const double good = kGoodEnough * accesses_->begin_of(accesses_->end());
         std::optional<PlannedTime> best;
         for (const double part : kSearched) {
+            const std::vector<Contest> contests = compete(contenders, part_of(available, part), kUnlimited);
             std::size_t judged = 0;
-            for (const Contest& contest : compete(contenders, part_of(available, part), kUnlimited)) {
+            for (const Contest& contest : contests) {
                 if (judged == kJudged || (best && contest.seconds > kStillHopeful * best->seconds)) break;
-                auto result = place(contest.schedule, budget);
-                if (!result) continue;
                 ++judged;
-                result->seconds = clocked_seconds(result->plan);
-                if (!best || result->seconds < best->seconds) best = std::move(result);
-                if (best->seconds <= good) return best;
+                for (const std::int32_t long_stay : {kLongStay, accesses_->end() / kLongPart}) {
+                    auto result = fit(contest, long_stay, budget, best ? best->seconds : kUnknown);
+                    if (!result) continue;
+                    if (!best || result->seconds < best->seconds) best = std::move(result);
+                    if (best->seconds <= good) return best;
+                }
             }
+            if (contests.empty()) continue;
+            contenders.clear();
+            for (const Contest& contest : contests)
+                if (2 * contenders.size() < contests.size()) contenders.push_back(contest.weights);
         }
         return best;
+    }
+
+    // Nothing when it cannot be made to fit, or not in less than about so many seconds.
+    std::optional<PlannedTime> fit(const Contest& contest, std::int32_t long_stay, std::uint64_t budget,
+                                   double seconds) const {
+        const AccessSequence& accesses = accesses_of(contest.weights);
+        const auto fitted = fit_schedule(accesses, contest.schedule, task_.link,
+                                         {task_.state_bytes, budget, kCopyAlignment, long_stay});
+        if (!fitted) return std::nullopt;
+        const double expected = fitted->moved_bytes > 0 ? steady_seconds(accesses, fitted->schedule, task_.link)
+                                                        : contest.seconds;
+        if (expected > kStillHopeful * seconds) return std::nullopt;
+        PlannedTime planned{place_schedule_at(*task_.program, fitted->schedule, task_.homes, task_.state_bytes,
+                                              fitted->offsets),
+                            0};
+        planned.seconds = clocked_seconds(planned.plan);
+        return planned;
     }
 
     double clocked_seconds(const Plan& plan) const {
