@@ -62,6 +62,10 @@ class Fitter {
         std::uint64_t end;
         std::int32_t stay;
     };
+    struct Opening {
+        std::int32_t stay;
+        bool must;  // now, because an op needs it or makes it
+    };
     // Where a resident variable must be again from a position on.
     struct Return {
         std::uint64_t begin;
@@ -108,28 +112,29 @@ class Fitter {
             cursor_[tensor] = use_begins_[tensor];
     }
 
-    // Resident variables, walls of the state that is not theirs, and the border.
+    // Walls: the state but for variables that are absent for a while, and the border.
     void list_homes() {
-        std::vector<std::pair<std::uint64_t, std::uint64_t>> own;
-        for (std::int32_t tensor = 0; tensor < static_cast<std::int32_t>(program_.tensors.size()); ++tensor)
-            if (accesses_.is_resident(tensor)) {
-                const std::uint64_t offset = accesses_.homes()[at(tensor)].offset;
-                own.emplace_back(offset, offset + aligned_size(program_.tensors[at(tensor)].bytes));
-            }
-        std::sort(own.begin(), own.end());
-        own.emplace_back(rules_.state_bytes, rules_.state_bytes);
+        std::vector<std::pair<std::uint64_t, std::uint64_t>> leaving;
+        for (const Stay& one : result_.schedule.stays) {
+            if (!is_home(one) || stays_throughout(one)) continue;
+            const std::uint64_t begin = accesses_.homes()[at(one.tensor)].offset;
+            const std::uint64_t end = begin + aligned_size(program_.tensors[at(one.tensor)].bytes);
+            if (one.first == Stay::kBeforeFirst)
+                leaving.emplace_back(begin, end);
+            else
+                returns_.push_back({begin, end, one.first});
+        }
+        std::sort(leaving.begin(), leaving.end());
+        leaving.emplace_back(rules_.state_bytes, rules_.state_bytes);
         std::uint64_t reached = 0;
-        for (const auto& [begin, end] : own) {
+        for (const auto& [begin, end] : leaving) {
             if (begin > reached) taken_.push_back({reached, begin, kNone});
-            reached = std::max(reached, end);
+            reached = end;
         }
         taken_.push_back({rules_.state_bytes, rules_.state_bytes, kNone});
-        for (const Stay& one : result_.schedule.stays)
-            if (is_home(one) && one.first != Stay::kBeforeFirst) {
-                const std::uint64_t offset = accesses_.homes()[at(one.tensor)].offset;
-                returns_.push_back({offset, offset + aligned_size(program_.tensors[at(one.tensor)].bytes), one.first});
-            }
     }
+
+    bool stays_throughout(const Stay& one) const { return one.first == Stay::kBeforeFirst && one.last == end_; }
 
     bool may_be_copied(std::int32_t tensor) const {
         return program_.tensors[at(tensor)].kind != LoweredKind::kScratch && !accesses_.is_resident(tensor) &&
@@ -161,27 +166,34 @@ class Fitter {
     }
 
     bool open_all() {
-        std::erase_if(taken_, [&](const Taken& one) { return one.stay != kNone && stay(one.stay).last < position_; });
-        std::vector<std::int32_t> now = std::move(opens_at_[at(position_ + 1)]);
+        if (first_end_ < position_) {
+            first_end_ = end_;
+            std::erase_if(taken_, [&](const Taken& one) {
+                if (one.stay == kNone) return false;
+                const std::int32_t last = stay(one.stay).last;
+                if (last >= position_) first_end_ = std::min(first_end_, last);
+                return last < position_;
+            });
+        }
         // What has its place first, then what must be there now; longer stays before shorter ones.
-        std::vector<std::pair<std::int32_t, bool>> order;
-        for (const std::int32_t index : now) {
+        now_.clear();
+        for (const std::int32_t index : opens_at_[at(position_ + 1)]) {
             const Stay& one = stay(index);
-            if (is_home(one))
+            if (!is_home(one))
+                now_.push_back({index, !one.copied_in || first_use(one) <= position_});
+            else if (stays_throughout(one))
+                result_.offsets[at(index)] = accesses_.homes()[at(one.tensor)].offset;
+            else
                 take(index, accesses_.homes()[at(one.tensor)].offset,
                      aligned_size(program_.tensors[at(one.tensor)].bytes));
-            else
-                order.emplace_back(index, !one.copied_in || first_use(one) <= position_);
         }
-        std::sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
-            if (a.second != b.second) return a.second;
-            const std::int32_t left = stay(a.first).last - stay(a.first).first;
-            const std::int32_t right = stay(b.first).last - stay(b.first).first;
-            return left != right ? left > right : a.first < b.first;
+        std::sort(now_.begin(), now_.end(), [&](const Opening& a, const Opening& b) {
+            if (a.must != b.must) return a.must;
+            const std::int32_t left = stay(a.stay).last - stay(a.stay).first;
+            const std::int32_t right = stay(b.stay).last - stay(b.stay).first;
+            return left != right ? left > right : a.stay < b.stay;
         });
-        for (const auto& [index, must] : order)
-            if (!open(index, must)) return false;
-        return true;
+        return std::all_of(now_.begin(), now_.end(), [&](const Opening& one) { return open(one.stay, one.must); });
     }
 
     bool open(std::int32_t index, bool must) {
@@ -205,6 +217,7 @@ class Fitter {
 
     void take(std::int32_t index, std::uint64_t offset, std::uint64_t bytes) {
         result_.offsets[at(index)] = offset;
+        first_end_ = std::min(first_end_, stay(index).last);
         const Taken one{offset, offset + bytes, index};
         taken_.insert(std::upper_bound(taken_.begin(), taken_.end(), one,
                                        [](const Taken& a, const Taken& b) { return a.begin < b.begin; }),
@@ -261,9 +274,7 @@ class Fitter {
     }
 
     // Copied in, but no op has used it yet.
-    bool is_unused(const Stay& there) const {
-        return there.copied_in && first_use(there) >= position_;
-    }
+    bool is_unused(const Stay& there) const { return there.copied_in && first_use(there) >= position_; }
     // In this stay so far.
     const Use* last_write(const Stay& there) {
         for (std::size_t use = upcoming(there.tensor); use-- > use_begins_[at(there.tensor)];) {
@@ -362,14 +373,16 @@ class Fitter {
     const FittingRules& rules_;
     const std::int32_t end_;
     FittedSchedule result_;
-    std::vector<double> begins_;                        // by position, and of the end
-    std::vector<std::size_t> use_begins_;               // by tensor
-    std::vector<Use> uses_;                             // by tensor, in order of time
-    std::vector<std::size_t> cursor_;                   // by tensor: no use before it is still to come
-    std::vector<std::vector<std::int32_t>> opens_at_;   // by position + 1: stays
+    std::vector<double> begins_;                       // by position, and of the end
+    std::vector<std::size_t> use_begins_;              // by tensor
+    std::vector<Use> uses_;                            // by tensor, in order of time
+    std::vector<std::size_t> cursor_;                  // by tensor: no use before it is still to come
+    std::vector<std::vector<std::int32_t>> opens_at_;  // by position + 1: stays
     std::vector<Taken> taken_;
     std::vector<Return> returns_;
     std::vector<double> costs_;
+    std::vector<Opening> now_;
+    std::int32_t first_end_ = Stay::kBeforeFirst;  // nothing that is there leaves at an earlier position
     std::int32_t position_ = 0;
 };
 

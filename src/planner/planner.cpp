@@ -64,7 +64,7 @@ constexpr std::array<Weights, 20> kPortfolio = {{
 constexpr std::array<double, 6> kTightness = {0.98, 0.95, 0.91, 0.86, 0.75, 0.6};
 
 // The parts that are searched for small programs.
-constexpr std::array<double, 3> kSearched = {1.0, 0.95, 0.88};
+constexpr std::array<double, 4> kSearched = {1.0, 0.98, 0.95, 0.89};
 
 std::uint64_t part_of(std::uint64_t bytes, double part) {
     return static_cast<std::uint64_t>(static_cast<double>(bytes) * part);
@@ -120,8 +120,8 @@ class Planner {
     static constexpr double kGoodEnough = 1.002;        // of the compute time
     static constexpr double kHopeless = 1e6;
     static constexpr double kHardlySlower = 1.02;
-    static constexpr std::size_t kFinalists = 2;
-    static constexpr std::size_t kJudged = 4;      // at each limit, by the event clock
+    static constexpr std::size_t kFinalists = 3;   // judged by the event clock
+    static constexpr std::size_t kPlaced = 4;      // at each limit
     static constexpr double kStillHopeful = 1.05;  // of an estimate, which rather is too long
     static constexpr double kUnknown = std::numeric_limits<double>::infinity();
     // Stays of more positions, or of more than a part of all, come from the bottom when they are fitted.
@@ -200,7 +200,8 @@ class Planner {
 
     // How many of the portfolio compete.
     std::size_t candidates() const {
-        const std::size_t affordable = (getenv("ALL") ? 1000000 : kRehearsedOps) / std::max<std::size_t>(1, task_.program->ops.size());
+        const std::size_t affordable =
+            (getenv("ALL") ? 1000000 : kRehearsedOps) / std::max<std::size_t>(1, task_.program->ops.size());
         return std::clamp(affordable, kFewest, kPortfolio.size());
     }
     bool is_small() const { return candidates() > kFewest; }
@@ -248,48 +249,66 @@ class Planner {
         return place(rehearse(*accesses_, task_.link, alone)->schedule, budget);
     }
 
+    // A schedule with its offsets, and the plan where that was made to find them.
+    struct Placed {
+        double seconds = 0;  // by the schedule clock
+        FittedSchedule fitted;
+        std::optional<Plan> plan;
+    };
+
     // Of the schedules that promise most at each limit, the plan that the event clock finds to be the fastest. A
-    // tighter limit leaves fitting more room; only the better half of the candidates is tried at each next one.
+    // tighter limit leaves placement more room; only the better half of the candidates is tried at each next one.
     std::optional<PlannedTime> search(std::uint64_t available, std::uint64_t budget) const {
         std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + candidates());
         const double good = kGoodEnough * accesses_->begin_of(accesses_->end());
-        std::optional<PlannedTime> best;
+        std::vector<Placed> placed;
+        double least = kUnknown;
         for (const double part : kSearched) {
             const std::vector<Contest> contests = compete(contenders, part_of(available, part), kUnlimited);
-            std::size_t judged = 0;
-            for (const Contest& contest : contests) {
-                if (judged == kJudged || (best && contest.seconds > kStillHopeful * best->seconds)) break;
-                ++judged;
-                for (const std::int32_t long_stay : {kLongStay, accesses_->end() / kLongPart}) {
-                    auto result = fit(contest, long_stay, budget, best ? best->seconds : kUnknown);
-                    if (!result) continue;
-                    if (!best || result->seconds < best->seconds) best = std::move(result);
-                    if (best->seconds <= good) return best;
-                }
+            for (std::size_t i = 0; i < std::min(contests.size(), kPlaced) && least > good; ++i) {
+                if (contests[i].seconds >= least) break;
+                add_placements(contests[i], budget, placed);
+                for (const Placed& one : placed)
+                    least = std::min(least, one.seconds);
             }
+            if (least <= good) break;
             if (contests.empty()) continue;
             contenders.clear();
             for (const Contest& contest : contests)
                 if (2 * contenders.size() < contests.size()) contenders.push_back(contest.weights);
         }
+        std::stable_sort(placed.begin(), placed.end(),
+                         [](const Placed& a, const Placed& b) { return a.seconds < b.seconds; });
+        std::optional<PlannedTime> best;
+        for (std::size_t i = 0; i < std::min(placed.size(), kFinalists); ++i) {
+            if (best && placed[i].seconds > kStillHopeful * best->seconds) break;
+            PlannedTime planned;
+            if (placed[i].plan)
+                planned.plan = *std::move(placed[i].plan);
+            else
+                planned.plan = place_schedule_at(*task_.program, placed[i].fitted.schedule, task_.homes,
+                                                 task_.state_bytes, placed[i].fitted.offsets);
+            planned.seconds = clocked_seconds(planned.plan);
+            if (!best || planned.seconds < best->seconds) best = std::move(planned);
+            if (best->seconds <= good) break;
+        }
         return best;
     }
 
-    // Nothing when it cannot be made to fit, or not in less than about so many seconds.
-    std::optional<PlannedTime> fit(const Contest& contest, std::int32_t long_stay, std::uint64_t budget,
-                                   double seconds) const {
+    // As it is, or changed until it fits in one of two ways.
+    void add_placements(const Contest& contest, std::uint64_t budget, std::vector<Placed>& placed) const {
+        if (auto plan = place_schedule(*task_.program, contest.schedule, task_.homes, task_.state_bytes, budget)) {
+            placed.push_back({contest.seconds, {}, std::move(plan)});
+            return;
+        }
         const AccessSequence& accesses = accesses_of(contest.weights);
-        const auto fitted = fit_schedule(accesses, contest.schedule, task_.link,
-                                         {task_.state_bytes, budget, kCopyAlignment, long_stay});
-        if (!fitted) return std::nullopt;
-        const double expected = fitted->moved_bytes > 0 ? steady_seconds(accesses, fitted->schedule, task_.link)
-                                                        : contest.seconds;
-        if (expected > kStillHopeful * seconds) return std::nullopt;
-        PlannedTime planned{place_schedule_at(*task_.program, fitted->schedule, task_.homes, task_.state_bytes,
-                                              fitted->offsets),
-                            0};
-        planned.seconds = clocked_seconds(planned.plan);
-        return planned;
+        for (const std::int32_t long_stay : {kLongStay, accesses_->end() / kLongPart}) {
+            auto fitted = fit_schedule(accesses, contest.schedule, task_.link,
+                                       {task_.state_bytes, budget, kCopyAlignment, long_stay});
+            if (!fitted) continue;
+            const double seconds = steady_seconds(accesses, fitted->schedule, task_.link);
+            placed.push_back({seconds, *std::move(fitted), std::nullopt});
+        }
     }
 
     double clocked_seconds(const Plan& plan) const {
