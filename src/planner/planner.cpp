@@ -36,14 +36,16 @@ constexpr double kNoCopies = 1e4;  // a price at which copies are the last resor
 // The first kFewest suit programs of any size; the others are tried where programs are small, those first that found
 // the fastest plan most often over networks, budgets and links.
 constexpr std::size_t kFewest = 6;
-constexpr std::array<Weights, 20> kPortfolio = {{
+constexpr std::array<Weights, 22> kPortfolio = {{
     {0.3, true, 0.1, Relief::kNextUse},
     {0.1, true, 0.05},
     {0.3, true, 0.0},
     {1.0, true, 0.05},
     {1.0, false, 0.1},
     {30.0, true, 0.0},
+    {1.0, false, 0.0, Relief::kNextUse},
     {0.3, true, 0.0, Relief::kStaleness},
+    {1.0, false, 0.1, Relief::kNextUse, true},
     {0.1, true, 0.05, Relief::kStaleness, true, false},
     {1.0, true, 0.05, Relief::kPressure, true, true},
     {0.03, true, 0.1, Relief::kStaleness, false, false},
@@ -116,7 +118,11 @@ class Planner {
     }
 
   private:
-    static constexpr std::size_t kRehearsedOps = 5000;  // of all candidates together
+    // Ops rehearsed by all candidates together at one limit: so many at least, and so many in what the search may take
+    // of a step, because a job has many of them. An op takes about as long as that to rehearse and to judge.
+    static constexpr double kRehearsedOps = 5000;
+    static constexpr double kShareOfStep = 0.02;
+    static constexpr double kSecondsPerOp = 1e-6;
     static constexpr double kGoodEnough = 1.002;        // of the compute time
     static constexpr double kHopeless = 1e6;
     static constexpr double kHardlySlower = 1.02;
@@ -200,9 +206,11 @@ class Planner {
 
     // How many of the portfolio compete.
     std::size_t candidates() const {
-        const std::size_t affordable =
-            (getenv("ALL") ? 1000000 : kRehearsedOps) / std::max<std::size_t>(1, task_.program->ops.size());
-        return std::clamp(affordable, kFewest, kPortfolio.size());
+        const double seconds = accesses_->begin_of(accesses_->end());
+        const auto ops = static_cast<double>(std::max<std::size_t>(1, task_.program->ops.size()));
+        const double affordable = (kRehearsedOps + kShareOfStep * seconds / kSecondsPerOp) / ops;
+        if (affordable >= static_cast<double>(kPortfolio.size())) return kPortfolio.size();
+        return std::max(kFewest, static_cast<std::size_t>(affordable));
     }
     bool is_small() const { return candidates() > kFewest; }
 
@@ -271,7 +279,7 @@ class Planner {
                 for (const Placed& one : placed)
                     least = std::min(least, one.seconds);
             }
-            if (least <= good) break;
+                        if (least <= good) break;
             if (contests.empty()) continue;
             contenders.clear();
             for (const Contest& contest : contests)

@@ -342,13 +342,17 @@ class Stage {
         return rules_.copy_price * copy_seconds(tensor);
     }
 
-    // The least that the tensor can cost per relief; seconds() of its chain may turn out greater.
+    // No less than this can it cost that the tensor leaves: the seconds of its chain may turn out greater than those of
+    // its last op.
+    double least_cost(std::int32_t tensor, double swap) const {
+        const std::int32_t writer = accesses_.only_writer(tensor);
+        if (!rules_.recomputes || writer < 0 || !accesses_.may_rerun(writer)) return swap;
+        return std::min(swap, accesses_.op_seconds(writer));
+    }
+
     void offer(std::int32_t tensor) {
         if (!may_leave(tensor) || rules_.relief == Relief::kStaleness) return;
-        double cost = swap_cost(tensor);
-        const std::int32_t writer = accesses_.only_writer(tensor);
-        if (rules_.recomputes && writer >= 0 && accesses_.may_rerun(writer))
-            cost = std::min(cost, accesses_.op_seconds(writer));
+        const double cost = least_cost(tensor, swap_cost(tensor));
         if (cost == kNeverWorth) return;
         candidates_.push({cost / relief(tensor), tensor, ++state(tensor).version});
     }
@@ -387,6 +391,7 @@ class Stage {
             if (state(tensor).pins > 0 || !may_leave(tensor)) continue;
             const double swap = swap_cost(tensor);
             const double worth = relief(tensor);
+            if (least_cost(tensor, swap) > least * worth) continue;
             const double chain = chain_seconds(tensor, std::min(swap + exposed_seconds(tensor), least * worth));
             const double score = std::min(swap, chain) / worth;
             if (score > least || score == kNeverWorth || (score == least && tensor > stalest)) continue;
