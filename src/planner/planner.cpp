@@ -82,6 +82,8 @@ class Planner {
         accesses_ = &*program_order_;
         for (std::size_t i = 0; i < task.homes.size(); ++i)
             if (task.homes[i].home == Home::kResident) own_state_ += aligned_size(task.program->tensors[i].bytes);
+        has_away_ = std::any_of(task.homes.begin(), task.homes.end(),
+                                [](const TensorHome& home) { return home.home == Home::kHost; });
     }
 
     // Places that are copied are aligned more than others: the least can be that of a plan that moves nothing.
@@ -98,8 +100,11 @@ class Planner {
         const std::uint64_t available = available_of(budget);
         choose_order(budget);
         std::optional<PlannedTime> result;
-        if (least_in_place(*accesses_) <= budget) result = place_in_place(budget);
-        if (!result) result = plan_with_movement(available, budget);
+        // Variables that are away have copies to schedule even where everything fits.
+        if (!has_away_ && least_in_place(*accesses_) <= budget) result = place_in_place(budget);
+        if (!result) result = search(available, budget);
+        if (!result && has_away_ && least_in_place(*accesses_) <= budget) result = place_in_place(budget);
+        if (!result) result = plan_exclusively(available, budget);
         result->plan.minimum_bytes = std::min(least(), result->plan.extent_bytes);
         return result;
     }
@@ -109,7 +114,7 @@ class Planner {
         if (budget < least()) return best;
         const std::uint64_t available = available_of(budget);
         choose_order(budget);
-        if (least_in_place(*accesses_) <= budget) return steady_seconds(*accesses_, in_place(), task_.link);
+        if (!has_away_ && least_in_place(*accesses_) <= budget) return steady_seconds(*accesses_, in_place(), task_.link);
         const std::span<const Weights> few(kPortfolio.data(), is_small() ? kFewest : 1);
         const std::vector<Contest> contests = compete(few, part_of(available, kTightness[0]), kUnlimited);
         if (!contests.empty()) best = contests.front().seconds;
@@ -232,9 +237,8 @@ class Planner {
         return contests;
     }
 
-    // The fastest plan of a search, or the one in which ops may have the extent to themselves, where nothing else fits.
-    std::optional<PlannedTime> plan_with_movement(std::uint64_t available, std::uint64_t budget) const {
-        if (auto result = search(available, budget)) return result;
+    // Ops may have the extent to themselves.
+    std::optional<PlannedTime> plan_exclusively(std::uint64_t available, std::uint64_t budget) const {
         std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + kFewest);
         for (const double tightness : kTightness) {
             const std::vector<Contest> contests = compete(contenders, part_of(available, tightness), available);
@@ -330,6 +334,7 @@ class Planner {
     const AccessSequence* accesses_ = nullptr;  // the better one of both
     std::uint64_t least_ = 0;                   // once it was asked for
     std::uint64_t own_state_ = 0;               // of the program's own resident variables
+    bool has_away_ = false;                     // a variable whose only copy between executions is the host's
 };
 
 }  // namespace
