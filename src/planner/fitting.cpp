@@ -252,13 +252,14 @@ class Fitter {
 
     // Seconds of its absence from now to its next use, for each second of it; infinity when it must stay.
     double cost_of(const Taken& one) {
-        if (one.stay == kNone) return kNever;
+        // All inputs are there at once.
+        if (one.stay == kNone || position_ < 0) return kNever;
         const Stay& there = stay(one.stay);
         if (!may_be_copied(there.tensor)) return kNever;
         const std::int32_t next = next_use(there.tensor);
         if (next <= position_) return kNever;
         const std::uint64_t bytes = program_.tensors[at(there.tensor)].bytes;
-        const double now = begins_[at(std::max(position_, 0))];
+        const double now = begins_[at(position_)];
         const double absent = std::max(begins_[at(next)] - now, 1e-12);
         if (next > there.last && !there.copied_out) return 0;
         const double in = next > there.last ? 0 : link_.in_seconds(bytes);
