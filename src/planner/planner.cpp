@@ -114,7 +114,8 @@ class Planner {
         if (budget < least()) return best;
         const std::uint64_t available = available_of(budget);
         choose_order(budget);
-        if (!has_away_ && least_in_place(*accesses_) <= budget) return steady_seconds(*accesses_, in_place(), task_.link);
+        if (!has_away_ && least_in_place(*accesses_) <= budget)
+            return steady_seconds(*accesses_, in_place(), task_.link);
         const std::span<const Weights> few(kPortfolio.data(), is_small() ? kFewest : 1);
         const std::vector<Contest> contests = compete(few, part_of(available, kTightness[0]), kUnlimited);
         if (!contests.empty()) best = contests.front().seconds;
@@ -128,7 +129,7 @@ class Planner {
     static constexpr double kRehearsedOps = 5000;
     static constexpr double kShareOfStep = 0.02;
     static constexpr double kSecondsPerOp = 1e-6;
-    static constexpr double kGoodEnough = 1.002;        // of the compute time
+    static constexpr double kGoodEnough = 1.002;  // of the compute time
     static constexpr double kHopeless = 1e6;
     static constexpr double kHardlySlower = 1.02;
     static constexpr std::size_t kFinalists = 3;   // judged by the event clock
@@ -283,7 +284,7 @@ class Planner {
                 for (const Placed& one : placed)
                     least = std::min(least, one.seconds);
             }
-                        if (least <= good) break;
+            if (least <= good) break;
             if (contests.empty()) continue;
             contenders.clear();
             for (const Contest& contest : contests)

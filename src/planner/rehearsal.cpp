@@ -42,6 +42,9 @@ class Stage {
 
   private:
     static constexpr std::int32_t kNone = -1;
+    // By staleness everything that is there is weighed for each eviction. Where chains are long, as in recurrent
+    // networks, that takes far too long: a rehearsal is given up after so many looks for each op.
+    static constexpr std::size_t kMostLooks = 200;
 
     struct State {
         Whereabouts where = Whereabouts::kNowhere;
@@ -384,6 +387,7 @@ class Stage {
 
     // Staleness grows with time, which no queue of candidates can follow.
     bool evict_stalest() {
+        if (chains_.looks() > kMostLooks * program_.ops.size()) return false;
         std::int32_t stalest = kNone;
         double least = kNeverWorth;
         double chain_of_least = kNeverWorth;
