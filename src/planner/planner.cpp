@@ -33,8 +33,7 @@ struct Weights {
     bool moves_residents = false;
 };
 constexpr double kNoCopies = 1e4;  // a price at which copies are the last resort
-// The first kFewest suit programs of any size; the others are tried where programs are small, those first that found
-// the fastest plan most often over networks, budgets and links.
+// The first kFewest are always tried; the others where a program is small or its steps are long.
 constexpr std::size_t kFewest = 6;
 constexpr std::array<Weights, 22> kPortfolio = {{
     {0.3, true, 0.1, Relief::kNextUse},
@@ -65,7 +64,7 @@ constexpr std::array<Weights, 22> kPortfolio = {{
 // to itself; 0: all ops.
 constexpr std::array<double, 6> kTightness = {0.98, 0.95, 0.91, 0.86, 0.75, 0.6};
 
-// The parts that are searched for small programs.
+// The parts that are searched: a tighter limit leaves placement more room.
 constexpr std::array<double, 4> kSearched = {1.0, 0.98, 0.95, 0.89};
 
 std::uint64_t part_of(std::uint64_t bytes, double part) {
