@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/ops/affine.h"
+#include "graph/ops/affine_constant.h"
 #include "graph/ops/copy.h"
 #include "models/initializers.h"
 #include "support/interpreted_job.h"
