@@ -21,7 +21,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "models/auto_forecast/auto_forecast.h"
+#include "models/auto_forecast/auto_forecast_method.h"
 #include "models/forecast/forecast_metrics.h"
 #include "models/linear_forecast/linear_methods.h"
 #include "models/series/series_method.h"

@@ -1,4 +1,4 @@
-// How a finished program prints.
+// A finished program under other names, and how it prints.
 #include "graph/program.h"
 
 #include <cstdio>
@@ -62,6 +62,14 @@ std::string print(const Program& program, const Node& node) {
 }
 
 }  // namespace
+
+Program Program::with_prefix(const std::string& prefix) const {
+    Program renamed = *this;
+    renamed.name_.insert(0, prefix);
+    for (const ValueId id : renamed.variables_)
+        renamed.values_[static_cast<std::size_t>(id.index)].name.insert(0, prefix);
+    return renamed;
+}
 
 std::string Program::to_string() const {
     std::string text = "program \"" + name_ + "\"\n";

@@ -64,6 +64,7 @@ void EpochCourse::prepare_step() {
 }
 
 std::span<const std::uint32_t> EpochCourse::evaluated_rows() const {
+    if (judges_further()) return further_rows_;
     if (validates()) return validation_rows_;
     const std::int64_t begin = batches_.begin(batches_.parts - 1);
     return std::span(order_).subspan(at(begin), at(batches_.rows - begin));
@@ -143,6 +144,16 @@ void EpochCourse::finish_training() {
     evaluated_rows_ = 0;
 }
 
+void EpochCourse::finish_judging() {
+    further_rows_ = {};
+    phase_ = Phase::kDone;
+}
+
+void EpochCourse::judge_further(std::span<const std::uint32_t> rows) {
+    further_rows_ = rows;
+    evaluated_rows_ = 0;
+}
+
 void EpochCourse::log(const std::string& task, const std::string& metric, double value) {
     log_.push_back({static_cast<int>(epoch_), task, metric, value});
 }
@@ -202,6 +213,8 @@ void EpochCourse::restore(const nlohmann::ordered_json& json) {
                           batch_ <= batches_.parts && slice_ >= 0 && slice_ < settings_.slices && step_ >= 0 &&
                           (phase_ != Phase::kTrain || batch_ < batches_.parts);
     if (!sensible) throw Error(sqlstate::kDataCorrupted, "state of a training job does not fit the job");
+    further_rows_ = {};
+    if (phase_ == Phase::kDone || phase_ == Phase::kJudge) finish_training();
     evaluated_rows_ = 0;
     reset_order();
 }

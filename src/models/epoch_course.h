@@ -93,7 +93,10 @@ class EpochCourse {
     bool end_epoch(std::optional<double> validation_loss);
     // The copying of weights is done.
     void finish_copy();
-    void finish_judging() { phase_ = Phase::kDone; }
+    void finish_judging();
+    // Instead of finish_judging(): the same is done with these rows, which outlive the look at them.
+    void judge_further(std::span<const std::uint32_t> rows);
+    bool judges_further() const { return !further_rows_.empty(); }
 
     void log(const std::string& task, const std::string& metric, double value);
     std::vector<LogLine> take_log();
@@ -103,7 +106,8 @@ class EpochCourse {
 
     nlohmann::ordered_json to_json() const;
     // Throws Error XX001 for a state that does not fit, or nlohmann's exception for one that is malformed. An
-    // evaluation that was interrupted starts again: it changes nothing but what it counts.
+    // evaluation that was interrupted starts again: it changes nothing but what it counts. Rows that were judged are
+    // judged again, because what was seen of them is not part of the state.
     void restore(const nlohmann::ordered_json& json);
 
   private:
@@ -111,7 +115,7 @@ class EpochCourse {
     void reset_order();
     void go_on();
     void finish_training();
-    // What an evaluation looks at: the validation rows; without any, the rows of the epoch's last batch, so that an
+    // What an evaluation looks at: the validation rows, or those to be judged further; without any, the rows of the epoch's last batch, so that an
     // update which made the network diverge is noticed also when no step comes after it.
     std::span<const std::uint32_t> evaluated_rows() const;
 
@@ -133,7 +137,8 @@ class EpochCourse {
     bool stopped_early_ = false;
     std::vector<LogLine> log_;
 
-    // Derived from it.
+    // Derived from it, or lost with it.
+    std::span<const std::uint32_t> further_rows_;
     std::vector<std::uint32_t> order_;
     std::int64_t shuffled_ = 0;  // of them
 };

@@ -1,7 +1,7 @@
 // The list of model families; see model_family.h.
 #include <vector>
 
-#include "models/auto_forecast/auto_forecast.h"
+#include "models/auto_forecast/auto_forecast_method.h"
 #include "models/linear_forecast/linear_methods.h"
 #include "models/mlp/mlp_family.h"
 #include "models/model_family.h"

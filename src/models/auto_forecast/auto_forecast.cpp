@@ -9,7 +9,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "models/forecast/closed_form_method.h"
 #include "models/forecast/forecast_metrics.h"
 #include "models/forecast/naive_forecast.h"
 #include "models/forecast/pooled_choice.h"
@@ -21,24 +20,20 @@
 
 namespace tensile {
 
-namespace {
-
-using Json = nlohmann::ordered_json;
-
-std::span<const ClosedForm* const> all_candidates() {
+std::span<const ClosedForm* const> closed_form_candidates() {
     static const std::array<const ClosedForm*, 6> forms = {&autoregression(), &linear_map(), &vector_autoregression(),
                                                            &seasonal_naive(), &naive(),      &drift()};
     return forms;
 }
 
+namespace {
+
+using Json = nlohmann::ordered_json;
+
 const ClosedForm& candidate_named(const std::string& name) {
-    std::string names;
-    for (const ClosedForm* form : all_candidates()) {
-        if (form->name() == name) return *form;
-        names += (names.empty() ? "\"" : ", \"") + std::string(form->name()) + "\"";
-    }
-    throw Error(sqlstate::kInvalidParameterValue, "unrecognized candidate \"" + name + "\" of method \"auto_forecast\"",
-                {}, "The candidates are " + names + ".");
+    const auto found = std::ranges::find(closed_form_candidates(), name, &ClosedForm::name);
+    if (found != closed_form_candidates().end()) return **found;
+    throw Error(sqlstate::kDataCorrupted, "unrecognized candidate \"" + name + "\" of method \"auto_forecast\"");
 }
 
 struct Candidate {
@@ -162,7 +157,9 @@ class AutoForecast final : public ClosedForm {
              {},
              {},
              {},
-             "Methods to choose from: ar, linear, var, seasonal_naive, naive, drift"},
+             "Methods to choose from: ar, linear, var, seasonal_naive, naive, drift, which are solved for, and "
+             "dlinear, "
+             "nlinear, stid, patch_transformer, net3, which are trained"},
             {"criterion",
              OptionType::kChoice,
              "\"mase\"",
@@ -326,11 +323,6 @@ class AutoForecast final : public ClosedForm {
 const ClosedForm& auto_forecast() {
     static const AutoForecast method;
     return method;
-}
-
-const SeriesMethod& auto_forecast_method() {
-    static const std::unique_ptr<SeriesMethod> method = closed_form_method(auto_forecast());
-    return *method;
 }
 
 }  // namespace tensile

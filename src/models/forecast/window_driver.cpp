@@ -80,8 +80,14 @@ void WindowDriver::feed_rows(int program, Feeds feeds, std::int64_t begin, std::
     const std::span<const TensorView> inputs = feeds.inputs.first(sample_inputs_);
     const std::span<const std::uint32_t> rows = course_.rows_of_step();
     const std::int64_t present = std::clamp(static_cast<std::int64_t>(rows.size()), begin, end);
-    for (std::int64_t row = begin; row < present; ++row)
-        samples_.write(rows[static_cast<std::size_t>(row)], inputs, row);
+    for (std::int64_t row = begin; row < present; ++row) {
+        const std::uint32_t sample = rows[static_cast<std::size_t>(row)];
+        if (course_.judges_further()) {
+            judge_->write_further(sample, inputs, row);
+        } else {
+            samples_.write(sample, inputs, row);
+        }
+    }
     for (const TensorView& view : inputs) {
         const std::size_t row_bytes = static_cast<std::size_t>(view.type.shape.row_width()) * size_of(view.type.dtype);
         std::memset(view.as<std::byte>() + static_cast<std::size_t>(present) * row_bytes, 0,
@@ -119,13 +125,16 @@ void WindowDriver::after_evaluation_step(std::span<const TensorView> outputs) {
     const bool judging = course_.phase() == Phase::kJudge;
     if (course_.evaluation_begins()) {
         validation_errors_ = validation_weights_ = 0;
-        if (judging && judge_ != nullptr) judge_->begin();
+        if (judging && !course_.judges_further()) judge_->begin();
     }
     validation_errors_ += scalar(outputs[0]);
     validation_weights_ += scalar(outputs[1]);
-    if (judging && judge_ != nullptr) judge_->take(course_.rows_of_step(), outputs[2]);
+    if (judging) judge_->take(course_.rows_of_step(), outputs[2]);
     if (!course_.finish_evaluation_step()) return;
-    if (judging) return course_.finish_judging();
+    if (judging) {
+        const std::span<const std::uint32_t> further = judge_->further_samples();
+        return further.empty() ? course_.finish_judging() : course_.judge_further(further);
+    }
     if (!std::isfinite(validation_errors_))
         course_.reject_divergence("validation loss", "after step " + std::to_string(course_.step()));
     end_epoch();

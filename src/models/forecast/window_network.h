@@ -73,7 +73,8 @@ class WindowSamples {
     virtual void write(std::int64_t sample, std::span<const TensorView> inputs, std::int64_t row) const noexcept = 0;
 };
 
-// Sees what the final weights predict for the validation samples: metrics, residuals for intervals.
+// Sees what the final weights predict for the validation samples: metrics, residuals for intervals. It may want to see
+// more: what they predict for inputs that hold earlier predictions.
 class WindowJudge {
   public:
     virtual ~WindowJudge() = default;
@@ -81,6 +82,11 @@ class WindowJudge {
     virtual void begin() = 0;
     // Row i of `prediction` is what forward() gives for samples[i].
     virtual void take(std::span<const std::uint32_t> samples, const TensorView& prediction) = 0;
+    // Asked when a look is over: the samples of the next one, valid until that is over; none: enough was seen.
+    virtual std::span<const std::uint32_t> further_samples() { return {}; }
+    // Writes a sample of such a look, like WindowSamples::write().
+    virtual void write_further(std::int64_t /*sample*/, std::span<const TensorView> /*inputs*/,
+                               std::int64_t /*row*/) const noexcept {}
 };
 
 // The forward program of a stored network; its inputs are network.inputs(), its only output "prediction".

@@ -17,6 +17,7 @@
 #include "models/forecast/series_baseline.h"
 #include "models/forecast/value_range.h"
 #include "models/forecast/vector_clones.h"
+#include "models/linear_forecast/baseline_store.h"
 #include "models/linear_forecast/lag_shapes.h"
 #include "models/stop.h"
 
@@ -154,9 +155,7 @@ class AutoregressionModel final : public ClosedFormModel {
     std::vector<std::int64_t> coefficients_at;
     std::vector<double> coefficients;
     std::vector<std::int64_t> profiles_at;
-    std::vector<float> profiles;
-    std::vector<float> effects;  // [series, 2 * covariates]
-    std::int64_t covariates = 0;
+    BaselineStore baselines;
     std::int64_t fallbacks_ = 0;
     double optimism_ = 1;
 
@@ -175,10 +174,8 @@ class AutoregressionModel final : public ClosedFormModel {
         equation.intercept = intercepts[one];
         const auto first = coefficients.begin() + coefficients_at[one];
         equation.coefficients.assign(first, first + static_cast<std::ptrdiff_t>(shape.lags.size()));
-        const auto width = static_cast<std::size_t>(2 * covariates);
-        const SeriesBaseline baseline{std::span(profiles).subspan(static_cast<std::size_t>(profiles_at[one]),
-                                                                  static_cast<std::size_t>(shape.cycle.period)),
-                                      std::span(effects).subspan(one * width, width)};
+        const SeriesBaseline baseline =
+            baselines.at(one, static_cast<std::size_t>(profiles_at[one]), static_cast<std::size_t>(shape.cycle.period));
 
         const std::int64_t begin =
             std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - reach_of(shape.lags));
@@ -214,18 +211,16 @@ class AutoregressionModel final : public ClosedFormModel {
         Json& list = manifest["shapes"] = Json::array();
         for (const LagShape& shape : shapes)
             list.push_back(shape.to_json());
-        manifest["covariates"] = covariates;
         manifest["fallbacks"] = fallbacks_;
         weights.write(shape_of);
         weights.write(intercepts);
         weights.write(coefficients);
-        weights.write(profiles);
-        weights.write(effects);
+        baselines.save(manifest, weights);
     }
 
     std::uint64_t bytes() const override {
         return shape_of.size() * (sizeof(std::int32_t) + sizeof(double) + 2 * sizeof(std::int64_t)) +
-               coefficients.size() * sizeof(double) + (profiles.size() + effects.size()) * sizeof(float);
+               coefficients.size() * sizeof(double) + baselines.bytes();
     }
 
     // Where each series' coefficients and profile begin, from the shapes.
@@ -247,10 +242,7 @@ class AutoregressionModel final : public ClosedFormModel {
         shape_of.push_back(shape);
         intercepts.push_back(equation.intercept);
         coefficients.insert(coefficients.end(), equation.coefficients.begin(), equation.coefficients.end());
-        profiles.insert(profiles.end(), baseline.profile().begin(), baseline.profile().end());
-        std::vector<float> own(baseline.effects().begin(), baseline.effects().end());
-        own.resize(static_cast<std::size_t>(2 * covariates));
-        effects.insert(effects.end(), own.begin(), own.end());
+        baselines.append(baseline);
     }
 };
 
@@ -337,7 +329,7 @@ std::unique_ptr<AutoregressionModel> equations_for(const SeriesPanel& panel, std
                                                    const std::atomic<bool>* stop) {
     auto model = std::make_unique<AutoregressionModel>();
     model->shapes = std::move(shapes);
-    model->covariates = static_cast<std::int64_t>(panel.covariates.size());
+    model->baselines = BaselineStore(static_cast<std::int64_t>(panel.covariates.size()));
     SeriesSolver solver(model->shapes);
     for (std::int64_t series = 0; series < panel.series; ++series) {
         throw_if_stopped(stop);
@@ -409,14 +401,7 @@ class Autoregression final : public ClosedForm {
              {},
              "Steps back that a value is regressed on; empty: several sets from the season, tried on the validation "
              "span"},
-            {"long_season",
-             OptionType::kInteger,
-             "0",
-             0,
-             100000,
-             {},
-             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: "
-             "none"},
+            long_season_option(),
             {"pooling",
              OptionType::kReal,
              "-1",
@@ -465,13 +450,11 @@ class Autoregression final : public ClosedForm {
         auto model = std::make_unique<AutoregressionModel>();
         for (const Json& shape : manifest.at("shapes"))
             model->shapes.push_back(LagShape::from_json(shape));
-        model->covariates = manifest.at("covariates").get<std::int64_t>();
         model->fallbacks_ = manifest.at("fallbacks").get<std::int64_t>();
         model->shape_of = weights.read<std::int32_t>();
         model->intercepts = weights.read<double>();
         model->coefficients = weights.read<double>();
-        model->profiles = weights.read<float>();
-        model->effects = weights.read<float>();
+        model->baselines = BaselineStore::load(manifest, weights);
         model->index();
         return model;
     }

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/linear_forecast/baseline_store.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -42,19 +43,19 @@ std::int64_t LagShape::least_steps() const {
 }
 
 nlohmann::ordered_json LagShape::to_json() const {
-    return {{"period", cycle.period},
-            {"inner", cycle.inner},
-            {"lags", lags},
-            {"differenced", differenced},
-            {"far", far},
-            {"persistence", persistence},
-            {"lambda", lambda}};
+    nlohmann::ordered_json json;
+    save_cycle(cycle, json);
+    json["lags"] = lags;
+    json["differenced"] = differenced;
+    json["far"] = far;
+    json["persistence"] = persistence;
+    json["lambda"] = lambda;
+    return json;
 }
 
 LagShape LagShape::from_json(const nlohmann::ordered_json& json) {
     LagShape shape;
-    json.at("period").get_to(shape.cycle.period);
-    json.at("inner").get_to(shape.cycle.inner);
+    shape.cycle = load_cycle(json);
     json.at("lags").get_to(shape.lags);
     json.at("differenced").get_to(shape.differenced);
     json.at("far").get_to(shape.far);
@@ -114,6 +115,17 @@ std::vector<LagShape> lag_shapes(std::int64_t season, std::int64_t long_season, 
     shapes.push_back({{}, {1}, false, true, false, 0});
     if (s > 1) shapes.push_back({{}, {s}, false, true, false, 0});
     return shapes;
+}
+
+OptionDeclaration long_season_option() {
+    return {
+        "long_season",
+        OptionType::kInteger,
+        "0",
+        0,
+        100000,
+        {},
+        "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: none"};
 }
 
 std::int64_t long_season(const Options& options, const SeriesSettings& settings, const TimeStep& step) {

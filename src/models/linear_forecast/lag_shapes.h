@@ -42,7 +42,9 @@ struct LagShape {
 std::vector<LagShape> lag_shapes(std::int64_t season, std::int64_t long_season, std::int64_t steps,
                                  std::span<const std::int64_t> lags);
 
-// The option long_season resolved: 1 when there is none.
+// The option long_season of every linear method ...
+OptionDeclaration long_season_option();
+// ... and what it resolves to: 1 when there is none.
 std::int64_t long_season(const Options& options, const SeriesSettings& settings, const TimeStep& step);
 
 }  // namespace tensile

@@ -13,6 +13,7 @@
 #include "models/forecast/dense_product.h"
 #include "models/forecast/series_baseline.h"
 #include "models/forecast/value_range.h"
+#include "models/linear_forecast/baseline_store.h"
 #include "models/linear_forecast/lag_shapes.h"
 #include "models/linear_forecast/map_solution.h"
 #include "models/stop.h"
@@ -31,11 +32,9 @@ class LinearMapModel final : public ClosedFormModel {
   public:
     MapShape shape;
     std::int64_t look_back = 1;
-    MapCoefficients map;          // empty weights and bias: repeats the last value
-    std::vector<float> scales;    // [series]
-    std::vector<float> profiles;  // [series, period]
-    std::vector<float> effects;   // [series, 2 * covariates]
-    std::int64_t covariates = 0;
+    MapCoefficients map;        // empty weights and bias: repeats the last value
+    std::vector<float> scales;  // [series]
+    BaselineStore baselines;
 
     void forecast(const SeriesPanel& panel, const PanelState*, std::int64_t series,
                   std::span<const std::int64_t> origins, std::int64_t horizon, std::span<float> out) const override {
@@ -46,7 +45,7 @@ class LinearMapModel final : public ClosedFormModel {
             std::ranges::fill(out, std::numeric_limits<float>::quiet_NaN());
             return;
         }
-        const SeriesBaseline baseline = baseline_of(series);
+        const SeriesBaseline baseline = baselines.at(series, shape.cycle);
         const double scale = scales[static_cast<std::size_t>(series)];
         const std::int64_t begin = std::max<std::int64_t>(0, std::min(origins.front(), observed.last) - 2 * look_back);
         std::vector<double> deviations = baseline.deviations(panel, series, begin, last);
@@ -100,39 +99,19 @@ class LinearMapModel final : public ClosedFormModel {
         Json& parts = manifest["parts"] = Json::array();
         for (const MapPart& part : shape.parts)
             parts.push_back({{"look_back", part.look_back}, {"intercept", part.intercept}, {"lambda", part.lambda}});
-        manifest["period"] = shape.cycle.period;
-        manifest["inner"] = shape.cycle.inner;
-        manifest["covariates"] = covariates;
+        save_cycle(shape.cycle, manifest);
         weights.write(std::vector<float>(map.weights.begin(), map.weights.end()));
         weights.write(std::vector<float>(map.bias.begin(), map.bias.end()));
         weights.write(scales);
-        weights.write(profiles);
-        weights.write(effects);
+        baselines.save(manifest, weights);
     }
 
     std::uint64_t bytes() const override {
-        return (map.weights.size() + map.bias.size()) * sizeof(double) +
-               (scales.size() + profiles.size() + effects.size()) * sizeof(float);
-    }
-
-    void set_baselines(const ScaledSeries& scaled) {
-        scales = scaled.scales;
-        for (const SeriesBaseline& baseline : scaled.baselines) {
-            profiles.insert(profiles.end(), baseline.profile().begin(), baseline.profile().end());
-            std::vector<float> own(baseline.effects().begin(), baseline.effects().end());
-            own.resize(static_cast<std::size_t>(2 * covariates));
-            effects.insert(effects.end(), own.begin(), own.end());
-        }
+        return (map.weights.size() + map.bias.size()) * sizeof(double) + scales.size() * sizeof(float) +
+               baselines.bytes();
     }
 
   private:
-    SeriesBaseline baseline_of(std::int64_t series) const {
-        const auto period = static_cast<std::size_t>(shape.cycle.period);
-        const auto width = static_cast<std::size_t>(2 * covariates);
-        const auto one = static_cast<std::size_t>(series);
-        return {std::span(profiles).subspan(one * period, period), std::span(effects).subspan(one * width, width)};
-    }
-
     // next [rows, horizon] from past [rows, look_back].
     void apply(std::span<const double> past, std::size_t rows, double scale, std::span<double> next) const {
         const auto inputs = static_cast<std::size_t>(look_back);
@@ -189,9 +168,11 @@ std::unique_ptr<LinearMapModel> map_for(const SeriesPanel& panel, std::int64_t s
                                         const std::atomic<bool>* stop) {
     auto model = std::make_unique<LinearMapModel>();
     model->shape = shape;
-    model->covariates = static_cast<std::int64_t>(panel.covariates.size());
     const ScaledSeries scaled = scaled_series(panel, steps, steps, shape.cycle, stop);
-    model->set_baselines(scaled);
+    model->scales = scaled.scales;
+    model->baselines = BaselineStore(static_cast<std::int64_t>(panel.covariates.size()));
+    for (const SeriesBaseline& baseline : scaled.baselines)
+        model->baselines.append(baseline);
     model->look_back = shape.look_back();
     const std::int64_t window = model->look_back + shape.horizon;
     if (shape.parts.empty() || window > steps) return model;
@@ -262,14 +243,7 @@ class LinearMap final : public ClosedForm {
              {"auto", "none", "season"},
              "Whether the usual value at each phase of the season is taken out first; auto: as the validation span "
              "says"},
-            {"long_season",
-             OptionType::kInteger,
-             "0",
-             0,
-             100000,
-             {},
-             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: "
-             "none"},
+            long_season_option(),
         }};
         return declarations;
     }
@@ -308,15 +282,12 @@ class LinearMap final : public ClosedForm {
         for (const Json& part : manifest.at("parts"))
             model->shape.parts.push_back({part.at("look_back").get<std::int64_t>(), part.at("intercept").get<bool>(),
                                           part.at("lambda").get<double>()});
-        manifest.at("period").get_to(model->shape.cycle.period);
-        manifest.at("inner").get_to(model->shape.cycle.inner);
-        manifest.at("covariates").get_to(model->covariates);
+        model->shape.cycle = load_cycle(manifest);
         const std::vector<float> map = weights.read<float>();
         const std::vector<float> bias = weights.read<float>();
         model->map = {{map.begin(), map.end()}, {bias.begin(), bias.end()}};
         model->scales = weights.read<float>();
-        model->profiles = weights.read<float>();
-        model->effects = weights.read<float>();
+        model->baselines = BaselineStore::load(manifest, weights);
         return model;
     }
 
@@ -325,14 +296,9 @@ class LinearMap final : public ClosedForm {
                                      const SeriesSettings& settings, const Options& options) {
         const std::string& anchor = options.choice("anchor");
         const std::int64_t season = settings.season;
-        std::vector<Cycle> cycles;
-        if (anchor != "season" || season <= 1) cycles.push_back({});
-        if (anchor == "none" || season <= 1) return cycles;
-        if (2 * season <= plan.fit_steps) cycles.push_back({season, 0});
-        if (const std::int64_t longer = long_season(options, settings, panel.step);
-            longer > season && 2 * longer <= plan.fit_steps)
-            cycles.push_back({longer, season});
-        if (cycles.empty()) cycles.push_back({});
+        if (anchor == "none" || season <= 1) return {{}};
+        std::vector<Cycle> cycles = cycles_to_try(season, long_season(options, settings, panel.step), plan.fit_steps);
+        if (anchor == "season" && cycles.size() > 1) cycles.erase(cycles.begin());
         return cycles;
     }
 };

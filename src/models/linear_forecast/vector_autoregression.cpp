@@ -14,6 +14,7 @@
 #include "models/forecast/ridge_solver.h"
 #include "models/forecast/series_baseline.h"
 #include "models/forecast/value_range.h"
+#include "models/linear_forecast/baseline_store.h"
 #include "models/linear_forecast/lag_shapes.h"
 #include "models/linear_forecast/principal_factors.h"
 #include "models/stop.h"
@@ -171,7 +172,6 @@ class JointForecasts final : public PanelState {
 class VectorModel final : public ClosedFormModel {
   public:
     FactorShape shape;
-    std::int64_t covariates = 0;
     std::int64_t series = 0;
     std::vector<double> directions;  // [series, factors]
     std::vector<double> own;         // [series, own_lags]
@@ -179,8 +179,7 @@ class VectorModel final : public ClosedFormModel {
     std::vector<double> intercepts;  // [series]
     std::vector<double> means;       // [series]
     std::vector<double> scales;      // [series]
-    std::vector<float> profiles;     // [series, period]
-    std::vector<float> effects;      // [series, 2 * covariates]
+    BaselineStore baselines;
 
     std::unique_ptr<PanelState> prepare(const SeriesPanel& panel, std::span<const std::int64_t> origins,
                                         std::int64_t horizon, const std::atomic<bool>* stop) const override {
@@ -213,7 +212,7 @@ class VectorModel final : public ClosedFormModel {
     void forecast(const SeriesPanel& panel, const PanelState* state, std::int64_t one,
                   std::span<const std::int64_t> origins, std::int64_t horizon, std::span<float> out) const override {
         const auto& joint = dynamic_cast<const JointForecasts&>(*state);
-        const SeriesBaseline baseline = baseline_of(one);
+        const SeriesBaseline baseline = baselines.at(one, shape.cycle);
         const std::span<const float> values = panel.of(one);
         const auto s = static_cast<std::size_t>(one);
         ValueRange range;
@@ -238,34 +237,24 @@ class VectorModel final : public ClosedFormModel {
     std::int64_t reach() const override { return std::max(shape.reach(), shape.cycle.period); }
 
     void save(Json& manifest, WeightWriter& weights) const override {
-        manifest["period"] = shape.cycle.period;
-        manifest["inner"] = shape.cycle.inner;
+        save_cycle(shape.cycle, manifest);
         manifest["own_lags"] = shape.own_lags;
         manifest["factor_lags"] = shape.factor_lags;
         manifest["factors"] = shape.factors;
         manifest["lambda"] = shape.lambda;
         manifest["series"] = series;
-        manifest["covariates"] = covariates;
         for (const std::vector<double>* values : {&directions, &own, &loadings, &intercepts, &means, &scales})
             weights.write(*values);
-        weights.write(profiles);
-        weights.write(effects);
+        baselines.save(manifest, weights);
     }
 
     std::uint64_t bytes() const override {
         return (directions.size() + own.size() + loadings.size() + intercepts.size() + means.size() + scales.size()) *
                    sizeof(double) +
-               (profiles.size() + effects.size()) * sizeof(float);
+               baselines.bytes();
     }
 
   private:
-    SeriesBaseline baseline_of(std::int64_t one) const {
-        const auto period = static_cast<std::size_t>(shape.cycle.period);
-        const auto width = static_cast<std::size_t>(2 * covariates);
-        const auto s = static_cast<std::size_t>(one);
-        return {std::span(profiles).subspan(s * period, period), std::span(effects).subspan(s * width, width)};
-    }
-
     // Scaled deviations of steps [begin, end), [steps, series]; a missing one is what the model expects at its step.
     std::vector<double> known_past(const SeriesPanel& panel, std::int64_t begin, std::int64_t end,
                                    const std::atomic<bool>* stop) const {
@@ -275,8 +264,8 @@ class VectorModel final : public ClosedFormModel {
         std::vector<bool> gaps(steps);
         for (std::size_t s = 0; s < width; ++s) {
             throw_if_stopped(stop);
-            const std::vector<double> values =
-                baseline_of(static_cast<std::int64_t>(s)).deviations(panel, static_cast<std::int64_t>(s), begin, end);
+            const std::vector<double> values = baselines.at(static_cast<std::int64_t>(s), shape.cycle)
+                                                   .deviations(panel, static_cast<std::int64_t>(s), begin, end);
             for (std::size_t t = 0; t < steps; ++t) {
                 past[t * width + s] = scales[s] > 0 ? (values[t] - means[s]) / scales[s] : 0;
                 if (std::isnan(past[t * width + s])) gaps[t] = true;
@@ -330,7 +319,7 @@ std::vector<std::unique_ptr<VectorModel>> solve_all(const Deviations& deviations
         model.shape = shape;
         model.shape.lambda = lambda;
         model.series = panel.series;
-        model.covariates = static_cast<std::int64_t>(panel.covariates.size());
+        model.baselines = BaselineStore(static_cast<std::int64_t>(panel.covariates.size()));
         for (std::size_t s = 0; s < series; ++s)
             model.directions.insert(model.directions.end(),
                                     directions.begin() + static_cast<std::ptrdiff_t>(s * most_factors),
@@ -340,12 +329,8 @@ std::vector<std::unique_ptr<VectorModel>> solve_all(const Deviations& deviations
         model.intercepts.resize(series);
         model.means = deviations.means;
         model.scales = deviations.scales;
-        for (const SeriesBaseline& baseline : deviations.baselines) {
-            model.profiles.insert(model.profiles.end(), baseline.profile().begin(), baseline.profile().end());
-            std::vector<float> effects(baseline.effects().begin(), baseline.effects().end());
-            effects.resize(2 * panel.covariates.size());
-            model.effects.insert(model.effects.end(), effects.begin(), effects.end());
-        }
+        for (const SeriesBaseline& baseline : deviations.baselines)
+            model.baselines.append(baseline);
     }
     if (design.rows() == 0) return models;
     RidgeSolver solver(inputs);
@@ -429,14 +414,7 @@ class VectorAutoregression final : public ClosedForm {
              "Numbers of principal factors, the best on the validation span; as many as there are series: a full "
              "vector "
              "autoregression"},
-            {"long_season",
-             OptionType::kInteger,
-             "0",
-             0,
-             100000,
-             {},
-             "Steps of a longer cycle, a multiple of the season; 0: seven seasons for steps shorter than a day; 1: "
-             "none"},
+            long_season_option(),
         }};
         return declarations;
     }
@@ -470,14 +448,10 @@ class VectorAutoregression final : public ClosedForm {
 
         const std::int64_t season = std::max<std::int64_t>(settings.season, 1);
         const std::int64_t longer = long_season(options, settings, panel.step);
-        std::vector<Cycle> cycles = {{}};
-        if (season > 1 && 2 * season <= plan.fit_steps) cycles.push_back({season, 0});
-        if (longer > season && 2 * longer <= plan.fit_steps) cycles.push_back({longer, season > 1 ? season : 0});
-
         std::unique_ptr<VectorModel> best;
         double least = std::numeric_limits<double>::infinity();
         std::vector<double> units;
-        for (const Cycle& cycle : cycles) {
+        for (const Cycle& cycle : cycles_to_try(season, longer, plan.fit_steps)) {
             shape.cycle = cycle;
             const Deviations deviations = deviations_of(panel, plan.fit_steps, cycle, settings.stop);
             if (units.empty()) units = deviations.scales;
@@ -499,19 +473,16 @@ class VectorAutoregression final : public ClosedForm {
 
     std::unique_ptr<ClosedFormModel> load(const Json& manifest, WeightReader& weights) const override {
         auto model = std::make_unique<VectorModel>();
-        manifest.at("period").get_to(model->shape.cycle.period);
-        manifest.at("inner").get_to(model->shape.cycle.inner);
+        model->shape.cycle = load_cycle(manifest);
         manifest.at("own_lags").get_to(model->shape.own_lags);
         manifest.at("factor_lags").get_to(model->shape.factor_lags);
         manifest.at("factors").get_to(model->shape.factors);
         manifest.at("lambda").get_to(model->shape.lambda);
         manifest.at("series").get_to(model->series);
-        manifest.at("covariates").get_to(model->covariates);
         for (std::vector<double>* values :
              {&model->directions, &model->own, &model->loadings, &model->intercepts, &model->means, &model->scales})
             *values = weights.read<double>();
-        model->profiles = weights.read<float>();
-        model->effects = weights.read<float>();
+        model->baselines = BaselineStore::load(manifest, weights);
         return model;
     }
 };

@@ -8,6 +8,7 @@
 
 #include "models/forecast/window_training.h"
 #include "models/net3/net3_forecaster.h"
+#include "models/net3/net3_judge.h"
 #include "models/net3/net3_options.h"
 #include "tensor/error.h"
 
@@ -16,48 +17,6 @@ namespace tensile {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// One-step errors of the final weights on the validation part, in units of the values.
-class OneStepJudge final : public WindowJudge {
-  public:
-    OneStepJudge(const Net3Table& table, const Net3Samples& samples, const Net3Scaling& scaling)
-        : table_(table), samples_(samples), scaling_(scaling) {}
-
-    void begin() override { squares_ = absolutes_ = standardised_ = count_ = 0; }
-    void take(std::span<const std::uint32_t> samples, const TensorView& prediction) override {
-        const std::int64_t series = table_.series;
-        for (std::size_t row = 0; row < samples.size(); ++row) {
-            const std::int64_t first = samples_.origin(samples[row]) * series;
-            for (std::int64_t one = 0; one < series; ++one) {
-                const auto place = static_cast<std::size_t>(first + one);
-                if (table_.present[place] == 0) continue;
-                const auto forecast = prediction.as<float>()[static_cast<std::int64_t>(row) * series + one];
-                const double error = static_cast<double>(forecast) - static_cast<double>(table_.values[place]);
-                const double size =
-                    std::abs(error) * static_cast<double>(scaling_.deviation[static_cast<std::size_t>(one)]);
-                standardised_ += error * error;
-                squares_ += size * size;
-                absolutes_ += size;
-                count_ += 1;
-            }
-        }
-    }
-    std::vector<TaskMetric> metrics() const {
-        if (count_ == 0) return {};
-        return {{"net3", "rmse", std::sqrt(squares_ / count_)},
-                {"net3", "mae", absolutes_ / count_},
-                {"net3", "standardized_rmse", std::sqrt(standardised_ / count_)}};
-    }
-
-  private:
-    const Net3Table& table_;
-    const Net3Samples& samples_;
-    const Net3Scaling& scaling_;
-    double squares_ = 0;
-    double absolutes_ = 0;
-    double standardised_ = 0;
-    double count_ = 0;
-};
 
 [[noreturn]] void reject_short(std::int64_t steps, std::int64_t window) {
     throw Error(sqlstate::kInvalidParameterValue, "series are too short for method net3",
@@ -112,7 +71,7 @@ class Net3Fit final : public SeriesFit {
         if (previous != nullptr) start_from(network_->parameters(), previous->weights);
         samples_ = std::make_unique<Net3Samples>(table_, model_.architecture, training_steps);
         if (samples_->training_count() == 0) reject_short(training_steps, window);
-        judge_ = std::make_unique<OneStepJudge>(table_, *samples_, model_.scaling);
+        judge_ = std::make_unique<Net3Judge>(table, table_, *samples_, model_, settings);
         training_ = std::make_unique<WindowTraining>(
             *network_, *samples_, window_training_settings(options, settings.seed), judge_.get(), settings.stop);
     }
@@ -123,15 +82,15 @@ class Net3Fit final : public SeriesFit {
     bool stopped_early() const override { return training_->stopped_early(); }
     Json manifest() const override { return model_.to_json(); }
     std::vector<std::byte> host_weights() const override { return model_.to_bytes(); }
-    std::vector<TaskMetric> metrics() const override { return judge_->metrics(); }
-    std::uint64_t bytes() const override { return table_.bytes(); }
+    std::vector<TaskMetric> metrics() const override { return judge_->metrics("net3"); }
+    std::uint64_t bytes() const override { return table_.bytes() + judge_->bytes(); }
 
   private:
     Net3Model model_;
     Net3Table table_;
     std::unique_ptr<Net3Network> network_;
     std::unique_ptr<Net3Samples> samples_;
-    std::unique_ptr<OneStepJudge> judge_;
+    std::unique_ptr<Net3Judge> judge_;
     std::unique_ptr<WindowTraining> training_;
 };
 
@@ -142,7 +101,7 @@ class Net3Method final : public SeriesMethod {
         return "Network of tensor time series: graph convolution over every mode, Tucker compression, tensor LSTM.";
     }
     std::span<const OptionDeclaration> options() const override { return net3_option_declarations(); }
-    bool needs_dense_table() const override { return true; }
+    bool needs_dense_table(const Options&) const override { return true; }
     std::unique_ptr<SeriesFit> fit(const SeriesTable& table, const SeriesSettings& settings, const Options& options,
                                    const Previous* previous) const override {
         return std::make_unique<Net3Fit>(table, settings, options, previous);

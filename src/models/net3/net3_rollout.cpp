@@ -51,27 +51,35 @@ void Net3Rollout::add(const Net3Table& table, std::int64_t origin, std::span<con
     }
 }
 
+void Net3Rollout::write(std::int64_t origin, std::int64_t ahead, bool fills_gaps, std::span<const TensorView> inputs,
+                        std::int64_t row) const noexcept {
+    const std::int64_t place = origin * length() + ahead;
+    std::size_t next = 0;
+    const auto copy = [&](const std::vector<float>& from, std::int64_t width) {
+        std::memcpy(inputs[next++].as<float>() + row * window_ * width, from.data() + place * width,
+                    at(window_ * width) * sizeof(float));
+    };
+    copy(values_, series_);
+    if (fills_gaps) copy(present_, series_);
+    if (covariate_width_ > 0) copy(covariates_, covariate_width_);
+}
+
+void Net3Rollout::take(std::int64_t origin, std::int64_t ahead, const float* forecast) {
+    const std::int64_t place = (origin * length() + window_ + ahead) * series_;
+    std::copy_n(forecast, series_, values_.begin() + place);
+    std::fill_n(present_.begin() + place, series_, 1.0F);
+}
+
 void Net3Rollout::step(std::int64_t ahead, std::int64_t first, std::int64_t last, ForwardRunner& runner) {
     const auto fill = [&](std::int64_t begin, std::int64_t count, std::span<const TensorView> inputs) {
-        for (std::int64_t row = 0; row < count; ++row) {
-            const std::int64_t place = (first + begin + row) * length() + ahead;
-            const auto copy = [&](std::size_t input, const std::vector<float>& from, std::int64_t width) {
-                std::memcpy(inputs[input].as<float>() + row * window_ * width, from.data() + place * width,
-                            at(window_ * width) * sizeof(float));
-            };
-            copy(0, values_, series_);
-            copy(1, present_, series_);
-            if (covariate_width_ > 0) copy(2, covariates_, covariate_width_);
-        }
+        for (std::int64_t row = 0; row < count; ++row)
+            write(first + begin + row, ahead, true, inputs, row);
     };
-    const auto take = [&](std::int64_t begin, std::int64_t count, std::span<const TensorView> outputs) {
-        for (std::int64_t row = 0; row < count; ++row) {
-            const std::int64_t place = (first + begin + row) * length() + window_ + ahead;
-            std::copy_n(outputs[0].as<float>() + row * series_, series_, values_.begin() + place * series_);
-            std::fill_n(present_.begin() + place * series_, series_, 1.0F);
-        }
+    const auto read = [&](std::int64_t begin, std::int64_t count, std::span<const TensorView> outputs) {
+        for (std::int64_t row = 0; row < count; ++row)
+            take(first + begin + row, ahead, outputs[0].as<float>() + row * series_);
     };
-    runner.run(last - first, fill, take);
+    runner.run(last - first, fill, read);
 }
 
 }  // namespace tensile

@@ -114,8 +114,8 @@ class SeriesMethod {
     virtual std::string_view name() const = 0;
     virtual std::string_view help() const = 0;
     virtual std::span<const OptionDeclaration> options() const = 0;  // besides the shared ones
-    // Whether it wants the dense table (tensor methods).
-    virtual bool needs_dense_table() const { return false; }
+    // Whether it wants the dense table (tensor methods). Throws Error 22023 for options that it cannot use.
+    virtual bool needs_dense_table(const Options&) const { return false; }
     // Throws Error 22023 for a table that the method cannot learn from. `table` outlives the fit. With `previous`,
     // training goes on from that model's weights, which have been read from the device in the order of variables().
     struct Previous {

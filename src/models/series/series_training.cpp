@@ -84,7 +84,7 @@ void SeriesTraining::finish_rows(const std::atomic<bool>* stop) {
     rules.duplicates = options_.duplicates;
     rules.irregular = options_.irregular;
     rules.season = options_.season;
-    rules.dense = method_.needs_dense_table();
+    rules.dense = method_.needs_dense_table(declared_options_);
     data_ = build_series(*std::exchange(rows_, std::nullopt), rules, stop);
     if (data_.season >= data_.table.steps)
         throw Error(sqlstate::kInvalidParameterValue, "season is not shorter than the series",

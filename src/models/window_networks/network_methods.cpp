@@ -189,6 +189,7 @@ class NetworkMethod final : public SeriesMethod {
 
     std::unique_ptr<SeriesFit> fit(const SeriesTable& table, const SeriesSettings& settings, const Options& options,
                                    const Previous* previous) const override {
+        require_validation(table, settings);
         WindowTrainingSettings training = window_training_settings(options, settings.seed);
         if (previous == nullptr) {
             return std::make_unique<NetworkFit>(std::string(kind_.name), architecture_of(options), table, settings,
@@ -220,6 +221,15 @@ class NetworkMethod final : public SeriesMethod {
     }
 
   private:
+    // A network that nothing judges, unless that was asked for, has no metric, no early stopping and no intervals.
+    void require_validation(const SeriesTable& table, const SeriesSettings& settings) const {
+        if (settings.validation <= 0 || steps_to_fit(table, settings) < table.steps) return;
+        throw Error(sqlstate::kInvalidParameterValue, "series are too short for method " + std::string(kind_.name),
+                    "There are " + std::to_string(table.steps) +
+                        " steps, of which the share of option \"validation\" is less than one.",
+                    "Give longer series, or use a method that is not trained, such as \"auto_forecast\".");
+    }
+
     Json architecture_of(const Options& options) const {
         const Json all = options.to_json();
         Json chosen = Json::object();

@@ -1,5 +1,5 @@
 // Choosing among closed forms on the validation span.
-#include "models/auto_forecast/auto_forecast.h"
+#include "models/auto_forecast/auto_forecast_method.h"
 
 #include <set>
 

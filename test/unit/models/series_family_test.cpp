@@ -99,7 +99,7 @@ class EchoMethod final : public SeriesMethod {
     std::string_view name() const override { return "echo"; }
     std::string_view help() const override { return "Notes what it is given."; }
     std::span<const OptionDeclaration> options() const override { return declarations_; }
-    bool needs_dense_table() const override { return true; }
+    bool needs_dense_table(const Options&) const override { return true; }
     std::unique_ptr<SeriesFit> fit(const SeriesTable& table, const SeriesSettings& settings, const Options& options,
                                    const Previous* previous) const override {
         seen = {settings, table.graphs.size(), table.series(), table.steps, options.text("note"), previous != nullptr};

@@ -314,5 +314,19 @@ TEST(WindowNetworkMethods, RejectDamagedModels) {
     EXPECT_THROW(method.load(damaged, model.host_weights, table), Error);
 }
 
+TEST(WindowNetworks, RefuseSeriesOfAFewSteps) {
+    for (const SeriesMethod* method : window_network_methods())
+        for (const std::int64_t steps : {1, 2, 3}) {
+            const SeriesTable table = SeasonalTable{.steps = steps}.table();
+            try {
+                start_fit(method->name(), table, SeriesSettings(), "{}");
+                ADD_FAILURE() << method->name() << " learns from " << steps << " steps";
+            } catch (const Error& error) {
+                EXPECT_EQ(error.sqlstate(), sqlstate::kInvalidParameterValue);
+                EXPECT_EQ(error.what(), "series are too short for method " + std::string(method->name()));
+            }
+        }
+}
+
 }  // namespace
 }  // namespace tensile

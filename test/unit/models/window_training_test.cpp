@@ -189,7 +189,7 @@ TEST(WindowTraining, GoesOnWhereItWasInterrupted) {
     WindowTraining whole(network, samples, options, &whole_judge, nullptr);
     InterpretedJob whole_job(whole.job());
     whole_job.run();
-    for (int interrupted_at = 1; interrupted_at < whole_job.steps(); ++interrupted_at) {
+    for (int interrupted_at = 1; interrupted_at <= whole_job.steps(); ++interrupted_at) {
         WindowTraining first(network, samples, options, nullptr, nullptr);
         InterpretedJob first_job(first.job());
         for (int step = 0; step < interrupted_at; ++step)
@@ -202,6 +202,8 @@ TEST(WindowTraining, GoesOnWhereItWasInterrupted) {
         second_job.run();
         EXPECT_EQ(contents(second_job), contents(whole_job)) << interrupted_at;
         EXPECT_EQ(second.best_epoch(), whole.best_epoch());
+        // Also when it had ended: what the judge saw is not part of the state.
+        EXPECT_EQ(judge.seen, whole_judge.seen) << interrupted_at;
     }
 }
 
