@@ -156,9 +156,9 @@ int main(int argc, char** argv) {
     try {
         const auto set = std::ranges::find(data_sets(), std::string_view(arguments["--set"]), &DataSet::name);
         if (set == data_sets().end()) throw Error(sqlstate::kUndefinedObject, "no such data set");
-        const auto methods = window_network_methods();
+        const std::span<const SeriesMethod* const> methods = window_network_methods();
         const auto method = std::ranges::find(methods, std::string_view(arguments["--method"]),
-                                              [](const auto* one) { return one->name(); });
+                                              [](const SeriesMethod* one) { return one->name(); });
         if (method == methods.end()) throw Error(sqlstate::kUndefinedObject, "no such method");
 
         const SeriesTable all = load(arguments["--data"], *set);

@@ -105,6 +105,12 @@ class AutoModel final : public ClosedFormModel {
 
     std::int64_t fallbacks() const override { return std::ranges::count(chosen, -1); }
     double optimism() const override { return optimism_; }
+    std::int64_t reach() const override {
+        std::int64_t longest = 1;
+        for (const Candidate& candidate : forms)
+            longest = std::max(longest, candidate.model->reach());
+        return longest;
+    }
     std::vector<TaskMetric> candidates() const override { return scores; }
 
     void save(Json& manifest, WeightWriter& weights) const override {
@@ -129,6 +135,11 @@ class AutoModel final : public ClosedFormModel {
 };
 
 enum class Criterion : std::uint8_t { kMase, kRmse, kSmape };
+
+// Errors of a mean count a little less than they are: that it is better than its parts is less a matter of chance than
+// that one of them is best (Bates & Granger 1969, Operational Research Quarterly 20; Clemen 1989, Int. J. of
+// Forecasting 5).
+constexpr float kMeanFactor = 0.97F;
 
 double loss(Criterion criterion, double truth, double forecast) {
     const double error = std::abs(truth - forecast);
@@ -269,7 +280,11 @@ class AutoForecast final : public ClosedForm {
                     halved.add(origin, loss(criterion, truth, mean));
                     score.add(truth, mean, kNone, kNone);
                 }
-                errors.set(series, static_cast<std::int64_t>(a), halved.halves());
+                std::array<float, 2> halves = halved.halves();
+                if (parts.size() > 1)
+                    for (float& half : halves)
+                        half *= kMeanFactor;
+                errors.set(series, static_cast<std::int64_t>(a), halves);
                 overall[a].add(score);
             }
         }

@@ -43,6 +43,8 @@ class ClosedFormModel {
                                                    const std::atomic<bool>* stop) const = 0;
     // Series that the method could not learn from and forecasts by a simpler one.
     virtual std::int64_t fallbacks() const { return 0; }
+    // Steps back that a forecast looks, or steps of the cycle that it learned, whichever is more.
+    virtual std::int64_t reach() const { return 1; }
     // What residuals of the validation span must be multiplied by, because hyper-parameters were chosen there; at
     // least 1.
     virtual double optimism() const { return 1; }

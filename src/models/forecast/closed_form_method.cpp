@@ -56,15 +56,16 @@ struct HeldOutSpan {
     std::vector<float> forecasts;
 };
 
-// Parts of what was learned from, as long as the validation span, from which residuals are taken as well: by the same
-// method without them (blocked cross-validation). How uncertain a forecast is changes with the season, and the
-// validation span is one season.
-std::vector<std::pair<std::int64_t, std::int64_t>> further_spans(const ValidationPlan& plan) {
-    // Where their middles lie in what was learned from; what is left must still be three quarters of it.
-    constexpr std::array<double, 2> kMiddles = {0.35, 0.75};
+// Parts of what was learned from, of which residuals are taken as well, by the same method without them (blocked
+// cross-validation): how uncertain a forecast is changes with the season, and the validation span is one season. None
+// where the rest would show too few of the cycles that the model learns.
+std::vector<std::pair<std::int64_t, std::int64_t>> further_spans(const ValidationPlan& plan, std::int64_t reach) {
+    // Where their middles lie in what was learned from.
+    constexpr std::array<double, 3> kMiddles = {0.2, 0.5, 0.8};
+    constexpr std::int64_t kShortest = 4;  // of what was learned from, in reaches
     const std::int64_t length = std::min(plan.steps - plan.fit_steps, plan.fit_steps / 8);
     std::vector<std::pair<std::int64_t, std::int64_t>> spans;
-    if (length < plan.horizon) return spans;
+    if (length < plan.horizon || plan.fit_steps < kShortest * reach) return spans;
     for (const double middle : kMiddles) {
         const auto begin = static_cast<std::int64_t>(middle * static_cast<double>(plan.fit_steps)) - length / 2;
         spans.emplace_back(begin, begin + length);
@@ -92,7 +93,7 @@ ClosedFormValidation validate(const ClosedFormModel& model, const SeriesPanel& p
     spans.front().model = &model;
     spans.front().origins = rolling_origins(plan.fit_steps, plan.steps, plan.horizon, wanted);
     spans.front().factor = model.optimism();
-    for (const auto& [begin, end] : further_spans(plan)) {
+    for (const auto& [begin, end] : further_spans(plan, model.reach())) {
         HeldOutSpan& span = spans.emplace_back();
         span.own = model.refit(without(panel, begin, end), plan.fit_steps, settings.stop);
         span.model = span.own.get();
@@ -110,14 +111,20 @@ ClosedFormValidation validate(const ClosedFormModel& model, const SeriesPanel& p
         throw_if_stopped(settings.stop);
         const std::span<const float> values = panel.of(series);
         const std::span<const float> learned = values.first(static_cast<std::size_t>(plan.fit_steps));
+        // Forecasts from a past shorter than the model's reach are worse than those that it is asked for.
+        const std::int64_t whole_past = observed_span(learned).first + model.reach();
         residuals.clear();
         SeriesScore score(seasonal_naive_scale(learned, std::max<std::int64_t>(settings.season, 1)));
         for (HeldOutSpan& span : spans) {
             span.model->forecast(panel, span.state.get(), series, span.origins, plan.horizon, span.forecasts);
             for (std::size_t cell = 0; cell < span.forecasts.size(); ++cell) {
-                const float truth = values[static_cast<std::size_t>(span.origins[cell / horizon]) + cell % horizon];
-                if (&span == &spans.front()) score.add(truth, span.forecasts[cell], kNone, kNone);
-                residuals.push_back(static_cast<float>((truth - span.forecasts[cell]) * span.factor));
+                const std::int64_t origin = span.origins[cell / horizon];
+                const float truth = values[static_cast<std::size_t>(origin) + cell % horizon];
+                const bool validates = span.own == nullptr;
+                if (validates) score.add(truth, span.forecasts[cell], kNone, kNone);
+                const double residual = (truth - span.forecasts[cell]) * span.factor;
+                residuals.push_back(validates || origin >= whole_past ? static_cast<float>(residual)
+                                                                      : std::numeric_limits<float>::quiet_NaN());
             }
         }
         overall.add(score);

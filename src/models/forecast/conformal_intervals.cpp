@@ -27,6 +27,30 @@ void keep_least(std::vector<std::pair<std::uint64_t, float>>& scores) {
     scores.resize(kMostScores);
 }
 
+// Of a random walk; errors of forecasts that know the level's long-run mean grow less.
+constexpr double kMostGrowth = 0.5;
+
+// The slope of log width over log step in the second half of the steps, by least squares, within [0, kMostGrowth].
+double growth_of(std::span<const double> widths) {
+    double count = 0;
+    double x_mean = 0;
+    double y_mean = 0;
+    double xx = 0;
+    double xy = 0;
+    for (std::size_t step = (widths.size() + 1) / 2; step <= widths.size(); ++step) {
+        if (!(widths[step - 1] > 0)) continue;
+        const double x = std::log(static_cast<double>(step));
+        const double y = std::log(widths[step - 1]);
+        count += 1;
+        const double dx = x - x_mean;
+        x_mean += dx / count;
+        y_mean += (y - y_mean) / count;
+        xx += dx * (x - x_mean);
+        xy += dx * (y - y_mean);
+    }
+    return xx > 0 ? std::clamp(xy / xx, 0.0, kMostGrowth) : 0;
+}
+
 double median_of(std::vector<double> values) {
     if (values.empty()) return 0;
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -124,14 +148,8 @@ std::vector<double> ConformalIntervals::relative_widths(std::int64_t horizon, do
         widths.push_back(score(step, level));
     if (horizon <= steps) return widths;
 
-    const double last = steps > 0 ? score(steps - 1, level) : 1;
-    const std::int64_t half = (steps + 1) / 2;
-    double growth = 0.5;
-    if (half < steps) {
-        const double before = score(half - 1, level);
-        const double distance = std::log(static_cast<double>(steps) / static_cast<double>(half));
-        growth = before > 0 && last > 0 ? std::clamp(std::log(last / before) / distance, 0.0, 0.5) : 0;
-    }
+    const double last = steps > 0 ? widths.back() : 1;
+    const double growth = steps > 1 ? growth_of(widths) : kMostGrowth;
     for (std::int64_t step = steps; step < horizon; ++step)
         widths.push_back(
             last *

@@ -10,13 +10,13 @@ namespace tensile {
 
 namespace {
 
-constexpr int kQuantiles = 19;
+constexpr int kQuantiles = 20;
 
 const std::array<double, kQuantiles>& quantile_grid() {
     static const std::array<double, kQuantiles> grid = [] {
         std::array<double, kQuantiles> quantiles{};
         for (int i = 0; i < kQuantiles; ++i)
-            quantiles[static_cast<std::size_t>(i)] = normal_quantile((i + 1) / (kQuantiles + 1.0));
+            quantiles[static_cast<std::size_t>(i)] = normal_quantile((i + 0.5) / kQuantiles);
         return quantiles;
     }();
     return grid;
@@ -72,7 +72,7 @@ double crps(double truth, double mean, double lower, double upper, double level)
     const double above = (upper - mean) / edge;
     double sum = 0;
     for (int i = 0; i < kQuantiles; ++i) {
-        const double share = (i + 1) / (kQuantiles + 1.0);
+        const double share = (i + 0.5) / kQuantiles;
         const double z = quantile_grid()[static_cast<std::size_t>(i)];
         const double quantile = mean + z * (z < 0 ? below : above);
         sum += ((truth < quantile ? 1.0 : 0.0) - share) * (quantile - truth);

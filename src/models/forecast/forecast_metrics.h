@@ -15,8 +15,8 @@ namespace tensile {
 double seasonal_naive_scale(std::span<const float> history, std::int64_t season);
 
 // The continuous ranked probability score of a forecast (Gneiting & Raftery 2007, J. Am. Stat. Assoc. 102, eq. 20), as
-// twice the mean quantile loss over the levels 0.05, 0.10, ..., 0.95:
-//     2/19 sum_a (1{y < q_a} - a) (q_a - y).
+// twice the mean quantile loss over the levels 0.025, 0.075, ..., 0.975:
+//     2/20 sum_a (1{y < q_a} - a) (q_a - y).
 // The quantiles are those of a normal distribution with a spread of its own on either side of the mean, so that lower
 // and upper are its (1 - level) / 2 and (1 + level) / 2 quantiles. In units of the value; for a forecast without spread
 // it is the absolute error.

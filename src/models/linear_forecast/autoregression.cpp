@@ -185,6 +185,12 @@ class AutoregressionModel final : public ClosedFormModel {
 
     std::int64_t fallbacks() const override { return fallbacks_; }
     double optimism() const override { return optimism_; }
+    std::int64_t reach() const override {
+        std::int64_t longest = 1;
+        for (const std::int32_t shape : shape_of)
+            if (shape >= 0) longest = std::max(longest, shapes[static_cast<std::size_t>(shape)].reach());
+        return longest;
+    }
 
     void save(Json& manifest, WeightWriter& weights) const override {
         Json& list = manifest["shapes"] = Json::array();

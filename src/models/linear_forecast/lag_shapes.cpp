@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::int64_t kDaysPerWeek = 7;
 constexpr std::array<double, 3> kRidges = {1e-5, 1e-3, 1e-1};
+// The longest lag that is tried unasked: a Gram matrix has the square of it as its size.
+constexpr std::int64_t kLongestLag = 1536;
 // Cycles that a series must have shown before a profile is worth trying.
 constexpr std::int64_t kCyclesSeen = 2;
 
@@ -26,7 +28,7 @@ std::vector<std::int64_t> first_lags(std::int64_t count) {
 
 std::vector<std::int64_t> united(std::vector<std::int64_t> lags, std::initializer_list<std::int64_t> more) {
     lags.insert(lags.end(), more);
-    std::erase_if(lags, [](std::int64_t lag) { return lag < 1; });
+    std::erase_if(lags, [](std::int64_t lag) { return lag < 1 || lag > kLongestLag; });
     std::ranges::sort(lags);
     lags.erase(std::unique(lags.begin(), lags.end()), lags.end());
     return lags;
@@ -77,7 +79,9 @@ std::vector<LagShape> lag_shapes(std::int64_t season, std::int64_t long_season, 
     std::vector<std::vector<std::int64_t>> near;
     std::vector<std::vector<std::int64_t>> far;
     if (!given.empty()) {
-        near.push_back(united({given.begin(), given.end()}, {}));
+        near.emplace_back(given.begin(), given.end());
+        std::ranges::sort(near.back());
+        near.back().erase(std::unique(near.back().begin(), near.back().end()), near.back().end());
     } else {
         for (const std::int64_t count : {2, 6, 24})
             near.push_back(first_lags(count));
@@ -90,6 +94,10 @@ std::vector<LagShape> lag_shapes(std::int64_t season, std::int64_t long_season, 
             far.push_back(united(first_lags(std::min<std::int64_t>(s, 48)), {s, s + 1, 2 * s, w - 1, w, w + 1}));
         }
     }
+    // Of a season that is too long to look back for, nothing is left but what is there already.
+    std::erase_if(far, [&](const std::vector<std::int64_t>& lags) { return lags.back() <= 2 * s; });
+    std::ranges::sort(near);
+    near.erase(std::unique(near.begin(), near.end()), near.end());
     std::vector<Cycle> cycles = {{}};
     if (s > 1) cycles.push_back({s, 0});
     if (week) cycles.push_back({w, w % s == 0 && s > 1 ? s : 0});

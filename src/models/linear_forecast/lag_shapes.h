@@ -2,6 +2,7 @@
 // values.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -28,6 +29,7 @@ struct LagShape {
     bool same_equation(const LagShape& other) const {
         return lags == other.lags && differenced == other.differenced && far == other.far;
     }
+    std::int64_t reach() const { return std::max(lags.back(), cycle.period); }
     // Observed steps that a series must exceed.
     std::int64_t least_steps() const;
     nlohmann::ordered_json to_json() const;

@@ -89,6 +89,7 @@ class LinearMapModel final : public ClosedFormModel {
     std::unique_ptr<ClosedFormModel> refit(const SeriesPanel& panel, std::int64_t steps,
                                            const std::atomic<bool>* stop) const override;
 
+    std::int64_t reach() const override { return std::max(look_back, shape.cycle.period); }
     std::int64_t fallbacks() const override {
         return map.bias.empty() ? static_cast<std::int64_t>(scales.size()) : std::ranges::count(scales, 0.0F);
     }

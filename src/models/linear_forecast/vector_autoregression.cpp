@@ -235,6 +235,8 @@ class VectorModel final : public ClosedFormModel {
     std::unique_ptr<ClosedFormModel> refit(const SeriesPanel& panel, std::int64_t steps,
                                            const std::atomic<bool>* stop) const override;
 
+    std::int64_t reach() const override { return std::max(shape.reach(), shape.cycle.period); }
+
     void save(Json& manifest, WeightWriter& weights) const override {
         manifest["period"] = shape.cycle.period;
         manifest["inner"] = shape.cycle.inner;

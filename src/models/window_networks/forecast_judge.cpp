@@ -3,96 +3,106 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace tensile {
 
 namespace {
 
-// Scores kept for intervals, over all steps and kinds.
-constexpr std::int64_t kMostScores = std::int64_t{1} << 22;
+constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+constexpr float kLeastShare = 0.1F;      // of the distance of both sides, for one
+constexpr float kLeastDistance = 1e-6F;  // in deviations
+
+// Calibration before any residual: every series varies by one deviation, as it is scaled.
+ConformalIntervals::Calibration fresh_calibration(const NetworkShape& shape) {
+    ConformalIntervals::Calibration calibration(shape.series, shape.horizon);
+    for (std::int64_t one = 0; one < shape.series; ++one)
+        calibration.add(one, {}, 1);
+    return calibration;
+}
 
 }  // namespace
 
-std::int64_t central_output(std::span<const double> levels) {
-    if (levels.empty()) return 0;
+CentralForecast central_forecast(std::span<const double> levels, const float* row, std::int64_t horizon,
+                                 std::int64_t step) {
+    if (levels.empty()) return {row[step], 1, 1};
     const auto nearest = std::ranges::min_element(levels, {}, [](double level) { return std::abs(level - 0.5); });
-    return nearest - levels.begin();
+    const auto output = [&](std::int64_t i) { return row[i * horizon + step]; };
+    const float mean = output(nearest - levels.begin());
+    if (levels.size() == 1) return {mean, 1, 1};
+    const float below = std::max(mean - output(0), 0.0F);
+    const float above = std::max(output(static_cast<std::int64_t>(levels.size()) - 1) - mean, 0.0F);
+    const float least = std::max(kLeastShare * (below + above), kLeastDistance);
+    return {mean, std::max(below, least), std::max(above, least)};
 }
 
-std::vector<LevelPair> level_pairs(std::span<const double> levels) {
-    std::vector<LevelPair> pairs;
-    for (std::size_t i = 0; i < levels.size(); ++i)
-        for (std::size_t j = levels.size() - 1; j > i; --j)
-            if (std::abs(levels[i] + levels[j] - 1) < 1e-9)
-                pairs.push_back({static_cast<std::int64_t>(i), static_cast<std::int64_t>(j), levels[j] - levels[i]});
-    return pairs;
-}
-
-ForecastJudge::ForecastJudge(const NetworkShape& shape, const SeriesSamples& samples, const WindowData& data,
-                             const SeriesScaling& scaling)
-    : shape_(shape), samples_(samples), data_(data), scaling_(scaling), pairs_(level_pairs(shape.levels)) {
-    residuals_.resize(1 + pairs_.size(), StepResiduals(shape.horizon));
-    const std::int64_t a_sample = shape.horizon * static_cast<std::int64_t>(residuals_.size());
-    stride_ = std::max<std::int64_t>(1, samples.validation_count() * a_sample / kMostScores);
-}
+ForecastJudge::ForecastJudge(const NetworkShape& shape, const SeriesSamples& samples, const SeriesTable& table,
+                             const SeriesScaling& scaling, std::int64_t fit_steps)
+    : shape_(shape),
+      samples_(samples),
+      table_(table),
+      scaling_(scaling),
+      fit_steps_(fit_steps),
+      calibration_(fresh_calibration(shape)) {}
 
 void ForecastJudge::begin() {
-    for (StepResiduals& residuals : residuals_)
-        residuals.clear();
-    squares_ = scaled_squares_ = absolutes_ = 0;
+    calibration_ = fresh_calibration(shape_);
+    score_ = {};
+    scaled_squares_ = 0;
     cells_ = 0;
+    series_ = -1;
+    residuals_.clear();
+}
+
+SeriesScore ForecastJudge::score_of(std::int64_t series) const {
+    std::vector<float> history;
+    for (std::int64_t step = 0; step < fit_steps_; ++step)
+        history.push_back(table_.at(step)[series]);
+    return SeriesScore(seasonal_naive_scale(history, shape_.season));
 }
 
 void ForecastJudge::take(std::span<const std::uint32_t> samples, const TensorView& prediction) {
-    const std::int64_t horizon = shape_.horizon;
-    const std::int64_t center = central_output(shape_.levels);
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-        const auto [series, origin] = samples_.window(samples[i]);
-        const float* row = prediction.as<float>() + static_cast<std::int64_t>(i) * shape_.outputs() * horizon;
-        const std::int64_t steps = std::min(horizon, data_.steps() - std::int64_t{origin});
-        for (std::int64_t step = 0; step < steps; ++step) {
-            if (!data_.present(series, origin + step)) continue;
-            const float truth = data_.value(series, origin + step);
-            const float error = std::abs(row[center * horizon + step] - truth);
-            const double in_units = static_cast<double>(error) * static_cast<double>(scaling_.deviation[series]);
-            squares_ += in_units * in_units;
-            absolutes_ += in_units;
+    const float* row = prediction.as<float>();
+    for (const std::uint32_t sample : samples) {
+        const auto [series, origin] = samples_.window(sample);
+        if (series != series_) {
+            finish_series();
+            series_ = series;
+            series_score_ = score_of(series);
+        }
+        for (std::int64_t step = 0; step < shape_.horizon; ++step) {
+            const std::int64_t at = std::int64_t{origin} + step;
+            const float truth = at < table_.steps ? table_.at(at)[series] : kNone;
+            residuals_.push_back(kNone);
+            if (std::isnan(truth)) continue;
+            const CentralForecast central = central_forecast(shape_.levels, row, shape_.horizon, step);
+            const float error = scaling_.scaled(series, truth) - central.mean;
+            residuals_.back() = error / (error < 0 ? central.below : central.above);
             scaled_squares_ += static_cast<double>(error) * static_cast<double>(error);
             ++cells_;
-            if (samples[i] % stride_ != 0) continue;
-            residuals_[0].add(step, error);
-            for (std::size_t pair = 0; pair < pairs_.size(); ++pair) {
-                // Outputs of levels may cross.
-                const auto [low, high] =
-                    std::minmax(row[pairs_[pair].lower * horizon + step], row[pairs_[pair].upper * horizon + step]);
-                residuals_[1 + pair].add(step, std::max(low - truth, truth - high));
-            }
+            series_score_.add(static_cast<double>(truth), static_cast<double>(scaling_.in_units(series, central.mean)),
+                              static_cast<double>(kNone), static_cast<double>(kNone));
         }
+        row += shape_.outputs() * shape_.horizon;
+        if (sample + 1 == samples_.training_count() + samples_.validation_count()) finish_series();
     }
+}
+
+void ForecastJudge::finish_series() {
+    if (series_ < 0) return;
+    calibration_.add(series_, residuals_, 1);
+    score_.add(series_score_);
+    residuals_.clear();
+    series_ = -1;
 }
 
 std::vector<TaskMetric> ForecastJudge::metrics(const std::string& task) const {
     if (cells_ == 0) return {};
-    const auto count = static_cast<double>(cells_);
-    return {{task, "rmse", std::sqrt(squares_ / count)},
-            {task, "mae", absolutes_ / count},
-            {task, "rmse_scaled", std::sqrt(scaled_squares_ / count)}};
-}
-
-std::vector<float> ForecastJudge::quantiles() const {
-    std::vector<float> result;
-    for (const StepResiduals& residuals : residuals_) {
-        const std::vector<float> one = residuals.quantiles();
-        result.insert(result.end(), one.begin(), one.end());
-    }
-    return result;
-}
-
-std::uint64_t ForecastJudge::bytes() const {
-    std::uint64_t bytes = 0;
-    for (const StepResiduals& residuals : residuals_)
-        bytes += residuals.bytes();
-    return bytes;
+    std::vector<TaskMetric> metrics;
+    for (const auto& [name, value] : score_.metrics())
+        metrics.push_back({task, std::string(name), value});
+    metrics.push_back({task, "rmse_scaled", std::sqrt(scaled_squares_ / static_cast<double>(cells_))});
+    return metrics;
 }
 
 }  // namespace tensile

@@ -52,7 +52,7 @@ NetworkFit::NetworkFit(std::string method, Json architecture, const SeriesTable&
     data_.emplace(table, context_.scaling, network_->shape().cycles, context_.covariates, 0, 0,
                   std::span<const Covariate>());
     samples_.emplace(*network_, *data_, fit_steps, training.epoch_samples);
-    judge_.emplace(network_->shape(), *samples_, *data_, context_.scaling);
+    judge_.emplace(network_->shape(), *samples_, table, context_.scaling, fit_steps);
     training_.emplace(*network_, *samples_, training, &*judge_, settings.stop);
 }
 
@@ -71,15 +71,14 @@ Json NetworkFit::manifest() const {
 
 std::vector<std::byte> NetworkFit::host_weights() const {
     NetworkContext context = context_;
-    context.quantiles = judge_->quantiles();
+    context.intervals = judge_->intervals();
     return context.to_bytes();
 }
 
 std::uint64_t NetworkFit::bytes() const {
     // Beside data and windows: the numbers of the samples, and the order of those of an epoch.
     const auto samples = static_cast<std::uint64_t>(samples_->training_count() + samples_->validation_count());
-    return context_.bytes() + data_->bytes() + samples_->bytes() + judge_->bytes() +
-           2 * samples * sizeof(std::uint32_t);
+    return context_.bytes() + data_->bytes() + samples_->bytes() + 2 * samples * sizeof(std::uint32_t);
 }
 
 }  // namespace tensile

@@ -6,11 +6,10 @@
 #include <span>
 #include <vector>
 
+#include "models/forecast/conformal_intervals.h"
 #include "models/forecast/series_scaling.h"
 #include "models/series/series_method.h"
-#include "models/window_networks/forecast_judge.h"
 #include "models/window_networks/series_network.h"
-#include "models/window_networks/window_data.h"
 
 namespace tensile {
 
@@ -18,11 +17,10 @@ namespace tensile {
 struct NetworkContext {
     SeriesScaling scaling;
     std::vector<SeriesScaling> covariates;  // one scale for all series each
-    std::vector<float> quantiles;           // of ForecastJudge; NaN without validation
+    ConformalIntervals intervals;           // of ForecastJudge
 
-    // Plain f32, in the order above.
     std::vector<std::byte> to_bytes() const;
-    // Throws Error XX001 when the bytes are not as many as a network of that shape has.
+    // Throws Error XX001 when the bytes do not belong to a network of that shape.
     static NetworkContext from_bytes(std::span<const std::byte> bytes, const NetworkShape& shape);
     std::uint64_t bytes() const;
 };
@@ -35,7 +33,8 @@ class NetworkForecaster final : public SeriesForecaster {
     Program program(std::int64_t capacity) const override;
     Forecast forecast(const SeriesTable& history, std::span<const Covariate> future, std::int64_t horizon, double level,
                       ForwardRunner& runner, const std::atomic<bool>* stop) const override;
-    // Each gap is forecast from the values before it, estimates of earlier gaps among them.
+    // By the estimates that serve every method (models/forecast/imputation.h): a network that sees only what lies
+    // before a gap has nothing to add to them.
     Imputation impute(const SeriesTable& history, double level, ForwardRunner& runner,
                       const std::atomic<bool>* stop) const override;
 
@@ -43,33 +42,8 @@ class NetworkForecaster final : public SeriesForecaster {
     const NetworkContext& context() const { return context_; }
 
   private:
-    // A window to forecast from, and how many steps of what comes out are wanted, the first being step `lead` of the
-    // whole forecast.
-    struct Request {
-        std::int64_t series;
-        std::int64_t origin;
-        std::int64_t steps;
-        std::int64_t lead = 0;
-    };
-    struct Estimate {
-        float mean;
-        float lower;
-        float upper;
-    };
-    // Runs the windows, feeds the estimates back into `data`, and passes them on in units of the series: take(request,
-    // step of it, estimate).
-    template <typename Take>
-    void run(std::span<const Request> requests, WindowData& data, double level, ForwardRunner& runner,
-             const Take& take) const;
-    Estimate estimate(const float* row, std::int64_t step, const Request& request, double level) const;
-    void require_same_series(const SeriesTable& history) const;
-    WindowData data_of(const SeriesTable& history, std::int64_t first, std::int64_t ahead,
-                       std::span<const Covariate> future) const;
-
     std::unique_ptr<SeriesNetwork> network_;
     NetworkContext context_;
-    std::int64_t central_;
-    std::vector<LevelPair> pairs_;
     std::vector<Variable> variables_;
 };
 

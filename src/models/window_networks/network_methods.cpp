@@ -45,7 +45,7 @@ std::int64_t recent_steps(const SeriesSettings& settings) {
     return std::clamp<std::int64_t>(settings.horizon, 12, kMostLookBack);
 }
 
-std::unique_ptr<SeriesNetwork> dlinear(const NetworkShape& shape, const Options& options) {
+std::unique_ptr<SeriesNetwork> new_dlinear(const NetworkShape& shape, const Options& options) {
     const std::int64_t steps = options.integer("moving_average");
     if (steps % 2 == 0)
         throw Error(sqlstate::kInvalidParameterValue, "option \"moving_average\" must be odd",
@@ -53,15 +53,15 @@ std::unique_ptr<SeriesNetwork> dlinear(const NetworkShape& shape, const Options&
     return make_dlinear(shape, steps);
 }
 
-std::unique_ptr<SeriesNetwork> nlinear(const NetworkShape& shape, const Options&) {
+std::unique_ptr<SeriesNetwork> new_nlinear(const NetworkShape& shape, const Options&) {
     return make_nlinear(shape);
 }
 
-std::unique_ptr<SeriesNetwork> stid(const NetworkShape& shape, const Options& options) {
+std::unique_ptr<SeriesNetwork> new_stid(const NetworkShape& shape, const Options& options) {
     return make_stid(shape, {options.integer("width"), options.integer("layers"), options.real("dropout")});
 }
 
-std::unique_ptr<SeriesNetwork> patch_transformer(const NetworkShape& shape, const Options& options) {
+std::unique_ptr<SeriesNetwork> new_patch_transformer(const NetworkShape& shape, const Options& options) {
     PatchTransformerOptions result;
     result.patch_length = std::min(options.integer("patch_length"), shape.look_back);
     result.patch_stride = std::min(options.integer("patch_stride"), result.patch_length);
@@ -77,56 +77,59 @@ std::unique_ptr<SeriesNetwork> patch_transformer(const NetworkShape& shape, cons
     return make_patch_transformer(shape, result);
 }
 
-const std::array<NetworkKind, 4>& kinds() {
-    using enum OptionType;
-    static const std::array<NetworkKind, 4> all = {{
-        {"dlinear",
-         "Linear maps of the trend and of the rest of each series' past (Zeng et al., AAAI 2023).",
-         {{"moving_average", kInteger, "25", 1, 10001, {}, "Steps of the moving average that is the trend; odd."}},
-         "\"none\"",
-         {.epochs = "100", .patience = "3", .learning_rate = "0.0005"},
-         some_cycles,
-         dlinear},
-        {"nlinear",
-         "A linear map of each series' past, relative to its last value (Zeng et al., AAAI 2023).",
-         {},
-         "\"last\"",
-         {.epochs = "100", .patience = "3", .learning_rate = "0.0005"},
-         some_cycles,
-         nlinear},
-        {"stid",
-         "A perceptron over each series' past, with learned vectors for the series and for the time of day, day of "
-         "week and month (after Shao et al., CIKM 2022).",
-         {{"width", kInteger, "32", 1, 4096, {}, "Columns of the projected past and of each learned vector."},
-          {"layers", kInteger, "3", 0, 64, {}, "Residual layers."},
-          {"dropout", kReal, "0.15", 0, 0.95, {}, "Share of a layer that is left out at random in training."}},
-         "\"last\"",
-         {.epochs = "40",
-          .patience = "5",
-          .learning_rate = "0.002",
-          .schedule = "\"cosine\"",
-          .weight_decay = "0.0001"},
-         recent_steps,
-         stid},
-        {"patch_transformer",
-         "A transformer over patches of each series' past (after Nie et al., ICLR 2023).",
-         {{"patch_length", kInteger, "16", 1, 4096, {}, "Steps of a patch."},
-          {"patch_stride", kInteger, "8", 1, 4096, {}, "Steps from one patch to the next."},
-          {"width", kInteger, "16", 1, 4096, {}, "Columns of a token; a multiple of \"heads\"."},
-          {"heads", kInteger, "4", 1, 256, {}, "Heads of attention."},
-          {"layers", kInteger, "3", 1, 64, {}, "Layers of the encoder."},
-          {"feed_forward", kInteger, "128", 1, 16384, {}, "Columns within a layer's perceptron."},
-          {"dropout", kReal, "0.2", 0, 0.95, {}, "Share of a layer that is left out at random in training."}},
-         "\"instance\"",
-         {.epochs = "20", .patience = "3", .learning_rate = "0.001", .schedule = "\"cosine\""},
-         some_cycles,
-         patch_transformer},
-    }};
-    return all;
+using enum OptionType;
+
+NetworkKind dlinear_kind() {
+    return {"dlinear",
+            "Linear maps of the trend and of the rest of each series' past (Zeng et al., AAAI 2023).",
+            {{"moving_average", kInteger, "25", 1, 10001, {}, "Steps of the moving average that is the trend; odd."}},
+            "\"none\"",
+            {.epochs = "100", .patience = "3", .learning_rate = "0.0005"},
+            some_cycles,
+            new_dlinear};
+}
+
+NetworkKind nlinear_kind() {
+    return {"nlinear",
+            "A linear map of each series' past, relative to its last value (Zeng et al., AAAI 2023).",
+            {},
+            "\"last\"",
+            {.epochs = "100", .patience = "3", .learning_rate = "0.0005"},
+            some_cycles,
+            new_nlinear};
+}
+
+NetworkKind stid_kind() {
+    return {
+        "stid",
+        "A perceptron over each series' past, with learned vectors for the series and for the time of day, day of "
+        "week and month (after Shao et al., CIKM 2022).",
+        {{"width", kInteger, "32", 1, 4096, {}, "Columns of the projected past and of each learned vector."},
+         {"layers", kInteger, "3", 0, 64, {}, "Residual layers."},
+         {"dropout", kReal, "0.15", 0, 0.95, {}, "Share of a layer that is left out at random in training."}},
+        "\"last\"",
+        {.epochs = "40", .patience = "5", .learning_rate = "0.002", .schedule = "\"cosine\"", .weight_decay = "0.0001"},
+        recent_steps,
+        new_stid};
+}
+
+NetworkKind patch_transformer_kind() {
+    return {"patch_transformer",
+            "A transformer over patches of each series' past (after Nie et al., ICLR 2023).",
+            {{"patch_length", kInteger, "16", 1, 4096, {}, "Steps of a patch."},
+             {"patch_stride", kInteger, "8", 1, 4096, {}, "Steps from one patch to the next."},
+             {"width", kInteger, "16", 1, 4096, {}, "Columns of a token; a multiple of \"heads\"."},
+             {"heads", kInteger, "4", 1, 256, {}, "Heads of attention."},
+             {"layers", kInteger, "3", 1, 64, {}, "Layers of the encoder."},
+             {"feed_forward", kInteger, "128", 1, 16384, {}, "Columns within a layer's perceptron."},
+             {"dropout", kReal, "0.2", 0, 0.95, {}, "Share of a layer that is left out at random in training."}},
+            "\"instance\"",
+            {.epochs = "20", .patience = "3", .learning_rate = "0.001", .schedule = "\"cosine\""},
+            some_cycles,
+            new_patch_transformer};
 }
 
 std::vector<OptionDeclaration> declarations_of(const NetworkKind& kind) {
-    using enum OptionType;
     std::vector<OptionDeclaration> all = {
         {"look_back", kInteger, "0", 0, 100000, {}, "Steps of the past that a forecast sees; 0 chooses."},
         {"normalization",
@@ -178,7 +181,7 @@ void take_loss(const Options& options, NetworkShape& shape) {
 
 class NetworkMethod final : public SeriesMethod {
   public:
-    explicit NetworkMethod(const NetworkKind& kind) : kind_(kind), declarations_(declarations_of(kind)) {}
+    explicit NetworkMethod(NetworkKind kind) : kind_(std::move(kind)), declarations_(declarations_of(kind_)) {}
 
     std::string_view name() const override { return kind_.name; }
     std::string_view help() const override { return kind_.help; }
@@ -230,6 +233,7 @@ class NetworkMethod final : public SeriesMethod {
         NetworkShape shape;
         shape.series = table.series();
         shape.horizon = settings.horizon;
+        shape.season = settings.season;
         shape.covariates = static_cast<std::int64_t>(table.covariates.size());
         shape.masked = has_gaps(table);
         shape.cycles = calendar_cycles(table.axis, fit_steps);
@@ -249,16 +253,18 @@ class NetworkMethod final : public SeriesMethod {
         return shape;
     }
 
-    const NetworkKind& kind_;
+    NetworkKind kind_;
     std::vector<OptionDeclaration> declarations_;
 };
 
 }  // namespace
 
 std::span<const SeriesMethod* const> window_network_methods() {
-    static const std::array<NetworkMethod, 4> methods = {NetworkMethod(kinds()[0]), NetworkMethod(kinds()[1]),
-                                                         NetworkMethod(kinds()[2]), NetworkMethod(kinds()[3])};
-    static const std::array<const SeriesMethod*, 4> all = {&methods[0], &methods[1], &methods[2], &methods[3]};
+    static const NetworkMethod dlinear(dlinear_kind());
+    static const NetworkMethod nlinear(nlinear_kind());
+    static const NetworkMethod stid(stid_kind());
+    static const NetworkMethod patch_transformer(patch_transformer_kind());
+    static const std::array<const SeriesMethod*, 4> all = {&dlinear, &nlinear, &stid, &patch_transformer};
     return all;
 }
 

@@ -44,6 +44,7 @@ nlohmann::ordered_json NetworkShape::to_json() const {
                  {"look_back", look_back},
                  {"horizon", horizon},
                  {"covariates", covariates},
+                 {"season", season},
                  {"masked", masked},
                  {"normalization", static_cast<int>(normalization)},
                  {"loss", static_cast<int>(loss)},
@@ -61,6 +62,7 @@ NetworkShape NetworkShape::from_json(const Json& json) {
     shape.look_back = json.at("look_back").get<std::int64_t>();
     shape.horizon = json.at("horizon").get<std::int64_t>();
     shape.covariates = json.at("covariates").get<std::int64_t>();
+    shape.season = json.at("season").get<std::int64_t>();
     shape.masked = json.at("masked").get<bool>();
     shape.normalization = static_cast<WindowNormalization>(json.at("normalization").get<int>());
     shape.loss = static_cast<WindowLossKind>(json.at("loss").get<int>());
@@ -70,7 +72,7 @@ NetworkShape NetworkShape::from_json(const Json& json) {
         shape.cycles.push_back(
             {calendar_kind_named(cycle.at("kind").get<std::string>()), cycle.at("slots").get<std::int64_t>()});
     const bool sensible = shape.series > 0 && shape.look_back > 0 && shape.horizon > 0 && shape.covariates >= 0 &&
-                          shape.normalization <= WindowNormalization::kInstance &&
+                          shape.season > 0 && shape.normalization <= WindowNormalization::kInstance &&
                           shape.loss <= WindowLossKind::kQuantile &&
                           shape.levels.empty() == (shape.loss != WindowLossKind::kQuantile);
     if (!sensible) throw Error(sqlstate::kDataCorrupted, "description of a forecasting network makes no sense");

@@ -34,6 +34,7 @@ struct NetworkShape {
     std::int64_t look_back = 1;
     std::int64_t horizon = 1;     // steps of one forward pass
     std::int64_t covariates = 0;  // known ahead
+    std::int64_t season = 1;      // steps a cycle
     bool masked = false;          // cells may be missing: networks that can are told which
     std::vector<CalendarCycle> cycles;
     WindowNormalization normalization = WindowNormalization::kNone;

@@ -93,6 +93,23 @@ TEST(AutoForecast, OneBadSeriesDoesNotStopTheRest) {
     }
 }
 
+TEST(AutoForecast, ClosedFormsAreFamilies) {
+    Observations rows;
+    for (int t = 0; t < 200; ++t)
+        for (const char* station : {"a", "b", "c"})
+            rows.add(station, t * kHour,
+                     static_cast<float>(5 + std::sin(0.2617993878 * t) + 0.1 * noise(station[0], t)));
+    for (const char* method : {"auto_forecast", "ar", "linear", "var"}) {
+        const auto training = train_series(rows.table(), R"({"time": "ts", "horizon": 12})", method);
+        const auto loaded = stored_and_loaded(*training, method);
+        EXPECT_GT(training->host_weight_bytes(), 0U) << method;
+        bool scored = false;
+        for (const TaskMetric& metric : training->metrics())
+            scored = scored || (metric.task == method && metric.name == "mase" && metric.value < 1);
+        EXPECT_TRUE(scored) << method;
+    }
+}
+
 TEST(PooledChoice, WeighsOwnErrorsAndThoseOfAll) {
     // Alternative 1 is better for most, alternative 0 for the last series, and steadily so.
     ChoiceErrors errors(5, 2);

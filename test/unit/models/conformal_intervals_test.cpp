@@ -78,12 +78,12 @@ TEST(ConformalIntervals, SeriesWithoutResidualsTakeTheUsualRatioToTheirSpread) {
 }
 
 TEST(ConformalIntervals, GoOnBeyondTheCalibratedHorizon) {
-    const ConformalIntervals intervals = calibrated(20, 8, 400);
-    const std::vector<double> widths = intervals.relative_widths(32, 0.9);
-    ASSERT_EQ(widths.size(), 32U);
+    const ConformalIntervals intervals = calibrated(20, 24, 200);
+    const std::vector<double> widths = intervals.relative_widths(96, 0.9);
+    ASSERT_EQ(widths.size(), 96U);
     // Residuals grow with the square root of the steps, and so do widths beyond.
-    EXPECT_NEAR(widths[31] / widths[7], 2, 0.3);
-    for (std::size_t h = 8; h < 32; ++h)
+    EXPECT_NEAR(widths[95] / widths[23], 2, 0.3);
+    for (std::size_t h = 24; h < 96; ++h)
         EXPECT_GE(widths[h], widths[h - 1]);
 }
 
@@ -97,7 +97,7 @@ TEST(ConformalIntervals, AreTheSameAfterStorage) {
     EXPECT_EQ(loaded.relative_widths(9, 0.9), intervals.relative_widths(9, 0.9));
     for (std::int64_t s = 0; s < 3; ++s)
         EXPECT_EQ(loaded.scale(s), intervals.scale(s));
-    WeightReader cut(std::span(bytes).first(bytes.size() / 2));
+    WeightReader cut{std::span(bytes).first(bytes.size() / 2)};
     EXPECT_THROW(ConformalIntervals::load(cut), Error);
 }
 

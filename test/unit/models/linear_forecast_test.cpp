@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "linear_fixture.h"
+#include "models/linear_forecast/lag_shapes.h"
 #include "models/linear_forecast/linear_methods.h"
 #include "tensor/random.h"
 
@@ -51,6 +52,24 @@ TEST(Autoregression, RecoversAKnownProcess) {
         EXPECT_NEAR(forecast.mean[static_cast<std::size_t>(s)], 50 + first, 0.05);
         EXPECT_NEAR(forecast.mean[static_cast<std::size_t>(3 + s)], 50 + 1.5 * first - 0.9 * last, 0.1);
     }
+}
+
+TEST(Autoregression, LooksBackNoFurtherThanAGramMatrixCanBe) {
+    // Minutes of a day and of a week.
+    const std::vector<LagShape> shapes = lag_shapes(1440, 10080, 100000, {});
+    std::int64_t longest = 0;
+    bool weekly_profile = false;
+    for (const LagShape& shape : shapes) {
+        if (!shape.persistence) longest = std::max(longest, shape.lags.back());
+        weekly_profile = weekly_profile || shape.cycle.period == 10080;
+        EXPECT_TRUE(std::ranges::is_sorted(shape.lags));
+    }
+    EXPECT_EQ(longest, 1441);
+    EXPECT_TRUE(weekly_profile);
+    // A short history allows few shapes, and always the last value.
+    const std::vector<LagShape> few = lag_shapes(24, 168, 3, {});
+    ASSERT_EQ(few.size(), 2U);
+    EXPECT_TRUE(few[0].persistence);
 }
 
 TEST(Autoregression, IntervalsHoldNewValues) {

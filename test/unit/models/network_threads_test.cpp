@@ -38,7 +38,7 @@ Trained train(const char* method, const SeriesTable& table, const char* options,
         result.weights.resize(begin + variable.type.bytes());
         runner.read_variable(static_cast<int>(i), std::span(result.weights).subspan(begin));
     }
-    result.rmse = fit->metrics().at(2).value;
+    result.rmse = fit->metrics().back().value;
     return result;
 }
 
