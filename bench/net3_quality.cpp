@@ -2,12 +2,12 @@
 // error of the standardised values over the last 20 % of the steps, every window with its true past. The first 70 % are
 // learned from, the next 10 % decide when training stops and how strong the ridge is.
 //
-// Usage: net3_quality --data FOLDER --modes 12,6 [--variants default,no_graphs,...] [--seeds 1] [--epochs 50]
-//                     [--batch 32] [--learning_rate 0.01] [--window 5] [--features 8] [--patience 10] [--threads 2]
-//                     [--ratio 0.8] [--rivals 1] [--schedule cosine]
+// Usage: net3_quality --data FOLDER --modes 12,6 [--variants default,no_graphs,...] [--seeds 1] [--epochs 30]
+//                     [--batch 32] [--learning_rate 0.005] [--window 5] [--features 8] [--patience 8] [--threads 2]
+//                     [--ratio 0.8] [--rivals 1] [--schedule cosine] [--skip autoregression] [--head shared]
 // Variants: default, no_graphs, single_graphs, no_tucker, shared_recurrence, place_recurrence, series_head,
-// shared_head, no_skip, last_skip, autoregression_skip. Prints a line a forecaster: name, RMSE by seed, mean, seconds
-// of training.
+// shared_head, no_skip, last_skip, autoregression_skip. Prints a line a forecaster: name, RMSE by seed,
+// mean, seconds of training.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -182,16 +182,16 @@ int main(int argc, char** argv) {
                                                    {"modes", ""},
                                                    {"variants", "default"},
                                                    {"seeds", "1"},
-                                                   {"epochs", "50"},
+                                                   {"epochs", "30"},
                                                    {"batch", "32"},
-                                                   {"learning_rate", "0.01"},
-                                                   {"schedule", "constant"},
+                                                   {"learning_rate", "0.005"},
+                                                   {"schedule", "cosine"},
                                                    {"window", "5"},
                                                    {"features", "8"},
-                                                   {"patience", "10"},
+                                                   {"patience", "8"},
                                                    {"threads", "2"},
                                                    {"ratio", "0.8"},
-                                                   {"skip", "last"},
+                                                   {"skip", "autoregression"},
                                                    {"head", "shared"},
                                                    {"rivals", "1"}});
     const auto integer = [&](const char* name) { return std::atoll(arguments.at(name).c_str()); };

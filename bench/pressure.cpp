@@ -2,8 +2,9 @@
 // modes measure; docs/benchmarks.md says what was aimed at.
 //
 // Usage: pressure train NETWORK PERCENT STEPS [DIRECTORY]     one training in a pool of that part of its need, twice
-//        pressure cancel TIMES [DIRECTORY]                    stops at random moments under pressure
-//        pressure predictions SECONDS ROUNDS [DIRECTORY]      bursts of predictions alone, beside two trainings in
+//        pressure least NETWORK IMAGES                        least memory of a full-size network (resnet, vgg) with
+//        Adam pressure cancel TIMES [DIRECTORY]                    stops at random moments under pressure pressure
+//        predictions SECONDS ROUNDS [DIRECTORY]      bursts of predictions alone, beside two trainings in
 //                                                             place, and beside two under pressure
 // NETWORK: mlp, resnet or vgg. DIRECTORY: of the spill file; the working directory when not given.
 #include <fcntl.h>
@@ -39,6 +40,7 @@
 #include "runtime/arbiter.h"
 #include "runtime/device_calibration.h"
 #include "runtime/inference.h"
+#include "runtime/job_layout.h"
 #include "runtime/job_runner.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
@@ -278,6 +280,30 @@ void train(std::string_view network, double percent, int steps, const std::strin
                 link.total_bytes_per_second / static_cast<double>(kMebibyte));
 }
 
+// Plans only; nothing is trained.
+void least(std::string_view network, std::int64_t images) {
+    const OptimizerSettings settings{.kind = OptimizerKind::kAdam};
+    const ImageNetworkShape shape{.images = images, .seed = 1};
+    ImageNetworkTraining training =
+        network == "resnet" ? resnet_50_training(shape, settings) : vgg_16_training(shape, settings);
+    Job job = make_job(std::move(training.program), std::move(training.variables), settings, 0, shape.classes);
+    Memory engine(64 * kMebibyte, ".", {minimum_bytes, plan_job});
+    for (const bool slices : {false, true}) {
+        LoweringOptions options{.batch_invariant = false, .split_chains = true};
+        if (slices) options = sliced(options, job, job.programs[0]);
+        std::vector<JobProgram> programs{{prepare_program(engine.device, job.programs[0], options), {}}};
+        const std::vector<VariablePiece> pieces = assign_pieces(job, programs);
+        const JobLayout in_place = lay_out_in_place(programs, pieces);
+        const JobQuestion question(programs, pieces, LinkModel{1e9, 1e9, 1e9, 1e-4}, engine.memory.costs);
+        const std::uint64_t bytes = minimum_bytes(question.request());
+        std::printf("%s, %lld images, state %s: %zu ops, %zu pieces; in place %.0f MiB, least %.0f MiB (%.1f %%)\n",
+                    std::string(network).c_str(), static_cast<long long>(images), slices ? "in slices" : "whole",
+                    programs[0].planned->executable->lowered().ops.size(), pieces.size(),
+                    mebibytes(in_place.extent_bytes()), mebibytes(bytes),
+                    100 * static_cast<double>(bytes) / static_cast<double>(in_place.extent_bytes()));
+    }
+}
+
 // A job of a few tens of MiB and milliseconds a step that never ends by itself.
 Job make_small_job() {
     return make_mlp({.batch = 4096,
@@ -497,13 +523,17 @@ int main(int argc, char** argv) {
     try {
         if (words.size() >= 4 && words[0] == "train") {
             train(words[1], number(words[2]), static_cast<int>(number(words[3])), directory(4));
+        } else if (words.size() >= 3 && words[0] == "least") {
+            least(words[1], static_cast<std::int64_t>(number(words[2])));
         } else if (words.size() >= 2 && words[0] == "cancel") {
             cancel(static_cast<int>(number(words[1])), directory(2));
         } else if (words.size() >= 3 && words[0] == "predictions") {
             predictions(number(words[1]), static_cast<int>(number(words[2])), directory(3));
         } else {
-            std::fprintf(stderr,
-                         "usage: pressure train NETWORK PERCENT STEPS | cancel TIMES | predictions SECONDS ROUNDS\n");
+            std::fprintf(
+                stderr,
+                "usage: pressure train NETWORK PERCENT STEPS | least NETWORK IMAGES | cancel TIMES | predictions "
+                "SECONDS ROUNDS\n");
             return 2;
         }
     } catch (const Error& error) {

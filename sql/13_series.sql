@@ -35,6 +35,15 @@ SELECT min(ts), max(ts) FROM tensile.forecast_local('hourly', horizon => 3,
     query => $$SELECT timestamp '2026-01-21' + h * interval '1 hour' AS ts, place, kind, 5.0 AS value
                FROM generate_series(0, 4) AS h, (SELECT DISTINCT place, kind FROM test.hourly) AS s$$);
 
+-- Series need not end together: each is forecast from its own end.
+SELECT t.value FROM tensile.train('ragged', 'seasonal_naive', $$SELECT ts, place, value FROM test.hourly
+    WHERE kind = 'cold' AND (place <> 'west' OR ts < '2026-01-15')$$) AS t WHERE t.metric = 'series_early_end';
+SELECT series, min(ts) AS first, max(ts) AS last, min(step), max(step)
+FROM tensile.forecast_local('ragged', horizon => 12) GROUP BY series ORDER BY series;
+SELECT bool_and(abs(f.mean - h.value) < 1) AS as_it_went_on
+FROM tensile.forecast_local('ragged', horizon => 12) AS f
+JOIN test.hourly AS h ON h.kind = 'cold' AND f.series = ARRAY[h.place] AND h.ts = f.ts;
+
 -- A typed view.
 SELECT tensile.create_forecast_view('test.hourly_forecast', 'hourly', horizon => 6);
 SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute

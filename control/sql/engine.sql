@@ -29,7 +29,8 @@ CREATE FUNCTION tensile.engine_pool()
     RETURNS TABLE (session bigint, pid integer, purpose text, label text, state text, bytes bigint,
                    seconds double precision, waits_for text, state_bytes bigint, step_bytes bigint,
                    comfortable_bytes bigint, resident_bytes bigint, swapped_bytes bigint, copied_out bigint,
-                   copied_in bigint, recompute_seconds double precision, stall_seconds double precision)
+                   copied_in bigint, recompute_seconds double precision, stall_seconds double precision,
+                   replans bigint)
     LANGUAGE c VOLATILE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'tensile_engine_pool';
 COMMENT ON FUNCTION tensile.engine_pool() IS 'rows of the view tensile.pool';

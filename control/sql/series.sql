@@ -8,7 +8,7 @@ CREATE FUNCTION tensile.forecast("model" text, horizon integer, query text DEFAU
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'tensile_forecast';
 COMMENT ON FUNCTION tensile.forecast IS
-    'mean and interval of every series for the next steps after the stored rows, or after those of the query';
+    'mean and interval of every series for the steps after its last value, in the stored rows or in those of the query';
 
 CREATE FUNCTION tensile.forecast_local("model" text, horizon integer, query text DEFAULT NULL,
                                        level double precision DEFAULT 0.9)

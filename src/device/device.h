@@ -88,6 +88,11 @@ struct LoweringOptions {
     // Row-wise chains are cut into shorter ops, so that a planner can move what lies between them. Costs passes over
     // memory; gives the same bits.
     bool split_chains = false;
+    // With split_chains: variables that may be stored in slices, as tensors of `slice_bytes` each and a last shorter
+    // one, with an op for each slice, so that a planner can move one after another. Only such as
+    // is_updated_by_element() allows. A device that knows no slices stores them whole.
+    std::vector<ValueId> sliced_variables = {};
+    std::uint64_t slice_bytes = 0;  // a multiple of 64
 };
 
 class Device {

@@ -27,7 +27,7 @@ using Cell = MonitorView::Cell;
 
 // The views and their columns, with the SQL types that the extension gives them. "bigint" of bytes and ids, "real"
 // numbers as "double precision".
-constexpr std::array<std::string_view, 17> kPoolColumns = {
+constexpr std::array<std::string_view, 18> kPoolColumns = {
     "session",    // bigint; 0: shared by all sessions
     "pid",        // integer; NULL when shared
     "purpose",    // text: train, model, predict, evaluate
@@ -46,6 +46,7 @@ constexpr std::array<std::string_view, 17> kPoolColumns = {
     "copied_in",          // bigint, bytes so far
     "recompute_seconds",  // double precision, spent so far on ops that ran again
     "stall_seconds",      // double precision, spent so far waiting for copies
+    "replans",            // bigint, plans that have replaced the first one
 };
 constexpr std::array<std::string_view, 6> kTensorColumns = {
     "job",      // text
@@ -171,7 +172,7 @@ MonitorView Monitor::pool() const {
                          {number(used.resident_bytes), number(used.granted_bytes - used.resident_bytes),
                           number(used.comfortable_bytes), number(used.granted_bytes), number(used.host_bytes),
                           number(used.moved.out_bytes), number(used.moved.in_bytes), real(used.moved.recompute_seconds),
-                          real(used.moved.stall_seconds)});
+                          real(used.moved.stall_seconds), number(used.replans)});
         }
         cells.resize(kPoolColumns.size());
     }

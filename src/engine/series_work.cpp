@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/backtest.h"
+#include "engine/batch_predictor.h"
 #include "engine/forward_runner.h"
 #include "engine/model_messages.h"
 #include "engine/served_model.h"
@@ -20,6 +21,8 @@ namespace {
 constexpr std::int64_t kFurthestHorizon = 1'000'000;
 // Of one row of a result while it is being made: three floats, its columns, and the block.
 constexpr std::uint64_t kBytesPerRow = 112;
+// A series that ended earlier than this is forecast from where the others end.
+constexpr std::int64_t kLeastPast = 32;
 
 const SeriesPredictor& series_of(const LoadedModel& model) {
     const SeriesPredictor* series = predictor_of(model).as_series();
@@ -29,24 +32,35 @@ const SeriesPredictor& series_of(const LoadedModel& model) {
     return *series;
 }
 
-// Covariates of exactly `horizon` steps to come, NaN where they are not known.
-std::vector<Covariate> future_of(const SeriesData& data, std::int64_t horizon) {
-    const auto series = static_cast<std::size_t>(data.table.series());
-    std::vector<Covariate> future;
+// Covariates of the `horizon` steps from `begin` on, NaN where they are not known.
+std::vector<Covariate> covariates_from(const SeriesData& data, std::int64_t begin, std::int64_t horizon) {
+    const std::int64_t series = data.table.series();
+    std::vector<Covariate> wanted;
     for (std::size_t i = 0; i < data.table.covariates.size(); ++i) {
-        Covariate& covariate = future.emplace_back();
+        Covariate& covariate = wanted.emplace_back();
         covariate.name = data.table.covariates[i].name;
-        covariate.values.assign(static_cast<std::size_t>(horizon) * series, std::numeric_limits<float>::quiet_NaN());
+        covariate.values.assign(static_cast<std::size_t>(horizon * series), std::numeric_limits<float>::quiet_NaN());
+        const std::vector<float>& past = data.table.covariates[i].values;
+        const std::int64_t from_past = std::min(horizon, data.table.steps - begin);
+        auto out = std::copy_n(past.begin() + begin * series, from_past * series, covariate.values.begin());
         if (i >= data.future.size()) continue;
-        const std::vector<float>& known = data.future[i].values;
-        std::copy_n(known.begin(), std::min(known.size(), covariate.values.size()), covariate.values.begin());
+        const std::vector<float>& future = data.future[i].values;
+        const std::int64_t from_future =
+            std::min((horizon - from_past) * series, static_cast<std::int64_t>(future.size()));
+        std::copy_n(future.begin(), from_future, out);
     }
-    return future;
+    return wanted;
 }
 
-bool has_values(const SeriesData& data, std::int64_t series) {
-    const std::vector<SeriesSummary>& summaries = data.report.series;
-    return summaries.empty() || summaries[static_cast<std::size_t>(series)].observed > 0;
+// Where the forecast of each series begins: behind its own last value, as long as that leaves a past to go by; -1 for
+// series without values.
+std::vector<std::int64_t> origins_of(const SeriesData& data) {
+    const std::int64_t steps = data.table.steps;
+    const std::int64_t least_past = std::min(steps, std::max(kLeastPast, 2 * data.season));
+    std::vector<std::int64_t> origins;
+    for (const SeriesSummary& summary : data.report.series)
+        origins.push_back(summary.observed == 0 ? -1 : summary.last + 1 < least_past ? steps : summary.last + 1);
+    return origins;
 }
 
 }  // namespace
@@ -109,14 +123,47 @@ void SeriesWork::run() {
     throw ProtocolViolation("unknown work on series");
 }
 
+Forecast SeriesWork::forecast_from(const SeriesData& known, std::int64_t origin) {
+    ContextRunner runner(resources_.device, model_, status_.stop());
+    const std::vector<Covariate> covariates = covariates_from(known, origin, horizon_);
+    const SeriesForecaster& forecaster = predictor_.forecaster();
+    if (origin == known.table.steps)
+        return forecaster.forecast(known.table, covariates, horizon_, level_, runner, &status_.stop());
+    return forecaster.forecast(first_steps(known.table, origin), covariates, horizon_, level_, runner, &status_.stop());
+}
+
 void SeriesWork::forecast() {
     const SeriesData& known = data();
     const std::int64_t series = known.table.series();
-    const std::uint64_t rows = static_cast<std::uint64_t>(series) * static_cast<std::uint64_t>(horizon_);
-    charge_.resize(charge_.bytes() + rows * kBytesPerRow);
-    ContextRunner runner(resources_.device, model_, status_.stop());
-    const Forecast forecast = predictor_.forecaster().forecast(known.table, future_of(known, horizon_), horizon_,
-                                                               level_, runner, &status_.stop());
+    const std::uint64_t cells = static_cast<std::uint64_t>(series) * static_cast<std::uint64_t>(horizon_);
+    charge_.resize(charge_.bytes() + cells * kBytesPerRow);
+    const std::vector<std::int64_t> origins = origins_of(known);
+    std::vector<std::int64_t> distinct = origins;
+    std::ranges::sort(distinct);
+    distinct.erase(std::ranges::unique(distinct).begin(), distinct.end());
+    if (!distinct.empty() && distinct.front() < 0) distinct.erase(distinct.begin());
+    if (distinct.size() > 1) charge_.resize(charge_.bytes() + known.table.bytes());
+
+    Forecast all{horizon_, std::vector<float>(cells), std::vector<float>(cells), std::vector<float>(cells)};
+    for (const std::int64_t origin : distinct) {
+        if (status_.stop()) throw_stopped();
+        const Forecast forecast = forecast_from(known, origin);
+        for (std::int64_t one = 0; one < series; ++one) {
+            if (origins[static_cast<std::size_t>(one)] != origin) continue;
+            for (std::int64_t step = 0; step < horizon_; ++step) {
+                const auto cell = static_cast<std::size_t>(step * series + one);
+                all.mean[cell] = forecast.mean[cell];
+                all.lower[cell] = forecast.lower[cell];
+                all.upper[cell] = forecast.upper[cell];
+            }
+        }
+    }
+    reply_forecast(known.table, origins, all);
+}
+
+void SeriesWork::reply_forecast(const SeriesTable& table, std::span<const std::int64_t> origins,
+                                const Forecast& forecast) {
+    const std::int64_t series = table.series();
     std::vector<std::int64_t> row_series;
     std::vector<std::int64_t> times;
     std::vector<std::int32_t> steps;
@@ -124,11 +171,12 @@ void SeriesWork::forecast() {
     std::vector<double> lower;
     std::vector<double> upper;
     for (std::int64_t one = 0; one < series; ++one) {
-        if (!has_values(known, one)) continue;
+        const std::int64_t origin = origins[static_cast<std::size_t>(one)];
+        if (origin < 0) continue;
         for (std::int64_t step = 0; step < horizon_; ++step) {
             const auto cell = static_cast<std::size_t>(step * series + one);
             row_series.push_back(one);
-            times.push_back(known.table.axis.at(known.table.steps + step));
+            times.push_back(table.axis.at(origin + step));
             steps.push_back(static_cast<std::int32_t>(step + 1));
             mean.push_back(forecast.mean[cell]);
             lower.push_back(forecast.lower[cell]);
@@ -136,7 +184,7 @@ void SeriesWork::forecast() {
         }
     }
     ResultBlock block(row_series.size());
-    add_keys(block, known.table, row_series);
+    add_keys(block, table, row_series);
     block.add_times(std::move(times));
     block.add_steps(std::move(steps));
     block.add_numbers(std::move(mean));

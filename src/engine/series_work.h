@@ -28,7 +28,10 @@ class SeriesWork final : public RowWork {
   private:
     // The stored series, with fresh rows where some were sent.
     const SeriesData& data();
+    // Each series from behind its own last value: series need not end together.
     void forecast();
+    Forecast forecast_from(const SeriesData& known, std::int64_t origin);
+    void reply_forecast(const SeriesTable& table, std::span<const std::int64_t> origins, const Forecast& forecast);
     void impute();
     void backtest();
     void describe_series();

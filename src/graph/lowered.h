@@ -26,6 +26,8 @@ struct LoweredTensor {
     std::uint64_t bytes = 0;
     ValueId value;           // the program value that it stores (start of the alias chain), if any
     bool is_output = false;  // read after the last op
+    // Of a variable that is stored in slices: the bytes of the value that lie before this one.
+    std::uint64_t value_offset = 0;
 };
 
 // One unit of execution: a node, several row-wise nodes fused into one tile group, or a reorder.

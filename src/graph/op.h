@@ -92,6 +92,10 @@ class Op {
     // alone cannot tell: a weight may happen to have as many rows as the batch.
     virtual bool reads_by_row(int /*input*/, const Attributes&) const { return true; }
     virtual std::vector<Alias> aliases(const Attributes&) const { return {}; }
+    // Of an in-place update: whether element i of every output depends on element i of the inputs for which this holds
+    // and on the whole of the others. All aliased inputs are among them, and all have the shape of all outputs. Such an
+    // op may be run over one range of elements after another. For no input: not elementwise.
+    virtual bool updates_by_element(int /*input*/) const { return false; }
 
     // False: gradients stop here (stop_gradient, integer ops, optimizer updates).
     virtual bool differentiable() const { return false; }

@@ -9,7 +9,7 @@
 #include <new>
 #include <thread>
 
-#include "planner/plan.h"
+#include "tensor/error.h"
 
 namespace tensile {
 
@@ -33,8 +33,6 @@ AlignedBuffer aligned_buffer(std::size_t bytes) {
     return buffer;
 }
 
-constexpr std::uint64_t kHalf = Link::kProbeBytes / 2;
-
 template <typename Body>
 double seconds_of(const Body& body) {
     const auto begin = Clock::now();
@@ -47,11 +45,13 @@ double seconds_of(const Body& body) {
 void Link::measure(HostStore& store) {
     const std::scoped_lock only_one(measuring_);
     if (is_measured()) return;
-    const AlignedBuffer source = aligned_buffer(kHalf);
-    const AlignedBuffer target = aligned_buffer(kHalf);
-    const std::span<const std::byte> from(source.get(), kHalf);
-    const std::span<std::byte> to(target.get(), kHalf);
-    const auto rate = [](double seconds) { return static_cast<double>(kHalf) / seconds; };
+    const std::uint64_t half = std::min(store.bytes(), kProbeBytes) / 2 / kCopyAlignment * kCopyAlignment;
+    if (half == 0) throw InternalError("a host store is too small to measure the link");
+    const AlignedBuffer source = aligned_buffer(half);
+    const AlignedBuffer target = aligned_buffer(half);
+    const std::span<const std::byte> from(source.get(), half);
+    const std::span<std::byte> to(target.get(), half);
+    const auto rate = [&](double seconds) { return static_cast<double>(half) / seconds; };
 
     std::array<double, kCopyDirections> alone;
     alone[0] = rate(seconds_of([&] { write_pieces(store, 0, from); }));
@@ -63,7 +63,7 @@ void Link::measure(HostStore& store) {
     {
         const std::jthread writer([&] {
             try {
-                shared_out = seconds_of([&] { write_pieces(store, kHalf, from); });
+                shared_out = seconds_of([&] { write_pieces(store, half, from); });
             } catch (...) {
                 failure = std::current_exception();
             }
@@ -75,7 +75,7 @@ void Link::measure(HostStore& store) {
     constexpr int kSmallReads = 4;
     const double small = seconds_of([&] {
         for (int i = 0; i < kSmallReads; ++i)
-            store.read(static_cast<std::uint64_t>(i) * kCopyPiece, to.first(kCopyAlignment));
+            store.read(static_cast<std::uint64_t>(i) * kCopyPiece % half, to.first(kCopyAlignment));
     });
     const std::scoped_lock lock(mutex_);
     alone_ = alone;

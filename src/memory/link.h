@@ -12,6 +12,7 @@
 
 #include "memory/host_store.h"
 #include "planner/link_model.h"
+#include "planner/plan.h"
 
 namespace tensile {
 
@@ -20,12 +21,13 @@ inline constexpr std::size_t kCopyDirections = 2;
 
 class Link {
   public:
-    // What the exchange needs of a store.
+    // What the exchange uses of a store, and the least it can do with, at less exactness.
     static constexpr std::uint64_t kProbeBytes = 8 * kCopyPiece;
+    static constexpr std::uint64_t kLeastProbeBytes = 2 * kCopyAlignment;
 
     bool is_measured() const { return is_measured_.load(std::memory_order_acquire); }
     // Writes and reads a few pieces, one after the other and both at once; takes about the time of kProbeBytes in each
-    // direction twice. `store` has kProbeBytes, whose content is lost.
+    // direction twice. `store` has at least kLeastProbeBytes; the content of the first kProbeBytes is lost.
     void measure(HostStore& store);
     // One piece took `seconds`; `shared` if the other direction was busy meanwhile. Pieces that are too small to tell
     // the rate from the latency are passed over.

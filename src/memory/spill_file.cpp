@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -20,7 +21,11 @@ namespace tensile {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
+// Who waits for space looks again this often, since nobody says that a stop flag was set.
+constexpr std::chrono::milliseconds kLookAgain{100};
 
 [[noreturn]] void fail_io(const std::string& action, int error) {
     throw Error(error == ENOSPC || error == EDQUOT ? sqlstate::kDiskFull : sqlstate::kIoError,
@@ -53,52 +58,109 @@ bool set_direct(int descriptor, bool direct) {
 SpillSpace::SpillSpace(std::string directory, std::uint64_t limit) : directory_(std::move(directory)), limit_(limit) {}
 
 void SpillSpace::configure(std::string directory, std::uint64_t limit) {
-    const std::scoped_lock lock(mutex_);
+    const Lock lock(mutex_);
     directory_ = std::move(directory);
     limit_ = limit;
+    changed_.notify_all();
 }
 
-std::string SpillSpace::directory() const {
-    const std::scoped_lock lock(mutex_);
-    return directory_;
+void SpillSpace::require(std::uint64_t bytes) const {
+    const std::uint64_t limit = limit_.load();
+    if (bytes <= limit) return;
+    throw Error(
+        sqlstate::kConfigurationLimitExceeded, "spill space is too small",
+        format_bytes(bytes) + " are needed, but the limit is " + format_bytes(limit) + ".",
+        "Set \"tensile.spill_limit\" to at least \"" + setting_of_bytes(bytes) + "\", or raise \"tensile.pool_size\".");
 }
 
-void SpillSpace::charge(std::uint64_t bytes) {
-    std::uint64_t used = used_.load();
-    do {
+// A request's place in the line; left on destruction. Both under the lock.
+class SpillSpace::Place {
+  public:
+    explicit Place(SpillSpace& space) : space_(space), ticket_(space.next_ticket_++) { space.line_.insert(ticket_); }
+    ~Place() {
+        space_.line_.erase(ticket_);
+        space_.changed_.notify_all();
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    bool is_first() const { return *space_.line_.begin() == ticket_; }
+
+  private:
+    SpillSpace& space_;
+    const std::uint64_t ticket_;
+};
+
+// Returns with the lock, and the bytes to be had.
+void SpillSpace::wait_in_line(std::uint64_t bytes, std::optional<std::chrono::milliseconds> timeout,
+                              const StopFlag* stop, Lock& lock) {
+    const auto since = Clock::now();
+    const Place place(*this);
+    for (;;) {
+        if (stop != nullptr && stop->load())
+            throw Error(sqlstate::kQueryCanceled, "canceling wait for spill space due to a stop request");
+        require(bytes);
         const std::uint64_t limit = limit_.load();
-        if (bytes > limit)
-            throw Error(sqlstate::kConfigurationLimitExceeded, "spill space is too small",
-                        format_bytes(bytes) + " are needed, but the limit is " + format_bytes(limit) + ".",
-                        "Set \"tensile.spill_limit\" to at least \"" + setting_of_bytes(bytes) +
-                            "\", or raise \"tensile.pool_size\".");
-        if (used > limit - bytes)
-            throw Error(sqlstate::kInsufficientResources, "not enough free spill space",
-                        format_bytes(bytes) + " are needed; " + format_bytes(used) + " of " + format_bytes(limit) +
-                            " are in use.",
-                        "Try again when other work has finished, or raise \"tensile.spill_limit\".");
-    } while (!used_.compare_exchange_weak(used, used + bytes));
+        if (place.is_first() && used_.load() <= limit - bytes) return;
+        auto until = Clock::now() + kLookAgain;
+        if (timeout) {
+            if (Clock::now() >= since + *timeout)
+                throw Error(sqlstate::kInsufficientResources,
+                            timeout->count() == 0 ? "not enough free spill space" : "timed out waiting for spill space",
+                            format_bytes(bytes) + " are needed; " + format_bytes(used_.load()) + " of " +
+                                format_bytes(limit) + " are in use.",
+                            "Try again when other work has finished, or raise \"tensile.spill_limit\" or "
+                            "\"tensile.queue_timeout\".");
+            until = std::min(until, since + *timeout);
+        }
+        changed_.wait_until(lock, until);
+    }
 }
 
-std::unique_ptr<SpillFile> SpillSpace::create(std::uint64_t bytes) {
+std::unique_ptr<SpillFile> SpillSpace::create(std::uint64_t bytes, std::optional<std::chrono::milliseconds> timeout,
+                                              const StopFlag* stop) {
     bytes = aligned_size(bytes, kCopyAlignment);
-    charge(bytes);
+    Lock lock(mutex_);
+    wait_in_line(bytes, timeout, stop, lock);
+    used_ += bytes;
+    return open_file(bytes, std::move(lock));
+}
+
+std::unique_ptr<SpillFile> SpillSpace::try_create(std::uint64_t bytes) {
+    bytes = aligned_size(bytes, kCopyAlignment);
+    Lock lock(mutex_);
+    require(bytes);
+    if (!line_.empty() || used_.load() > limit_.load() - bytes) return nullptr;
+    used_ += bytes;
+    return open_file(bytes, std::move(lock));
+}
+
+std::unique_ptr<SpillFile> SpillSpace::open_file(std::uint64_t bytes, Lock lock) {
     std::unique_ptr<SpillFile> file;
+    std::string directory;
     try {
+        directory = directory_;
+        lock.unlock();
         file.reset(new SpillFile(*this, bytes));
     } catch (...) {
-        used_ -= bytes;
+        if (lock) lock.unlock();
+        give_back(bytes);
         throw;
     }
-    file->open(directory());
+    file->open(directory);
     file->take_space();
     file->probe_direct_io();
     return file;
 }
 
+void SpillSpace::give_back(std::uint64_t bytes) noexcept {
+    const Lock lock(mutex_);
+    used_ -= bytes;
+    changed_.notify_all();
+}
+
 SpillFile::~SpillFile() {
     if (descriptor_ >= 0) ::close(descriptor_);
-    space_.used_ -= bytes_;
+    space_.give_back(bytes_);
 }
 
 void SpillFile::open(const std::string& directory) {

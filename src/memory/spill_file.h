@@ -8,11 +8,16 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 
+#include "device/device.h"
 #include "memory/host_store.h"
 
 namespace tensile {
@@ -25,9 +30,17 @@ class SpillSpace {
     // A limit of 0 turns swapping off.
     SpillSpace(std::string directory, std::uint64_t limit);
 
-    // A file of `bytes` (rounded up to kCopyAlignment). Errors: 53400 when they exceed the limit, 53000 when the other
-    // files leave too little of it, 53100 when the disk is full, 58030 when the file cannot be made.
-    std::unique_ptr<SpillFile> create(std::uint64_t bytes);
+    // A file of `bytes` (rounded up to kCopyAlignment). Waits in arrival order until the other files leave enough of
+    // the limit; without a timeout for ever. Who waits must hold nothing that others need to end. Errors: 53400 when
+    // the bytes exceed the limit, 53000 when the timeout has passed, 57014 when `stop` was set (noticed within a tenth
+    // of a second), 53100 when the disk is full, 58030 when the file cannot be made.
+    std::unique_ptr<SpillFile> create(std::uint64_t bytes, std::optional<std::chrono::milliseconds> timeout,
+                                      const StopFlag* stop);
+    // What create() would make without waiting; null where it would wait. The other errors are the same.
+    std::unique_ptr<SpillFile> try_create(std::uint64_t bytes);
+
+    // Throws Error 53400 when `bytes` exceed the limit.
+    void require(std::uint64_t bytes) const;
 
     // For files made from now on.
     void configure(std::string directory, std::uint64_t limit);
@@ -36,11 +49,19 @@ class SpillSpace {
 
   private:
     friend class SpillFile;
-    std::string directory() const;
-    void charge(std::uint64_t bytes);
+    using Lock = std::unique_lock<std::mutex>;
+    class Place;
+    void wait_in_line(std::uint64_t bytes, std::optional<std::chrono::milliseconds> timeout, const StopFlag* stop,
+                      Lock& lock);
+    // Its bytes are charged already; the lock is let go.
+    std::unique_ptr<SpillFile> open_file(std::uint64_t bytes, Lock lock);
+    void give_back(std::uint64_t bytes) noexcept;
 
-    mutable std::mutex mutex_;
-    std::string directory_;  // guarded by mutex_
+    std::mutex mutex_;  // held where anything of what follows changes
+    std::condition_variable changed_;
+    std::string directory_;
+    std::set<std::uint64_t> line_;  // tickets of requests, given out in the order of arrival
+    std::uint64_t next_ticket_ = 0;
     std::atomic<std::uint64_t> limit_;
     std::atomic<std::uint64_t> used_{0};
 };

@@ -5,12 +5,15 @@
 // under way when its turn ends, so that they overlap with what the same job does next; who enters after another user
 // waits for them first. The region grows when a job that needs more brings a larger extent, and shrinks as soon as the
 // job with the greatest need leaves: the others do not use its tail. Growing moves it, so enter() tells where it is.
+// Between steps it holds nothing of value, so a running job can also have it exchanged for a place with more room.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "device/device.h"
@@ -59,6 +62,14 @@ class StepRegion {
     // Where the region is in this turn; null when `stop` was set before the last user's copies had ended.
     std::byte* enter(User& user, const StopFlag* stop);
 
+    // The most bytes that make_room() could share out now; 0 while requests are queued for the pool.
+    std::uint64_t room() const;
+    // Changes what a member needs to `bytes`, and gives out an extent of `beside` bytes in the name of `owner` along
+    // with it: the region moves to where both are free together. In a turn. Empty when there is no such place, or
+    // `stop` was set before the last user's copies had ended; the need is then as before.
+    std::optional<Extent> make_room(User& user, std::uint64_t bytes, std::uint64_t beside, const PoolOwner& owner,
+                                    const StopFlag* stop);
+
     // In whose name the pool shows the region.
     static PoolOwner owner();
 
@@ -68,12 +79,16 @@ class StepRegion {
         std::uint64_t bytes;
     };
     void leave(User& user) noexcept;
-    bool finish_last_user(const User* next, const StopFlag* stop);
+    std::uint64_t greatest_need() const;
+    // In a turn, with the lock, which is let go while the copies are waited for.
+    bool finish_last_user(const User* next, const StopFlag* stop, std::unique_lock<std::mutex>& lock);
 
-    std::mutex mutex_;  // held while a user's copies are waited for: only the holder of the turn does that
+    mutable std::mutex mutex_;  // never held while copies are waited for
+    std::condition_variable finished_;
     std::vector<Member> members_;
     Extent extent_;
-    User* last_ = nullptr;  // whose copies may be under way
+    User* last_ = nullptr;       // whose copies may be under way
+    User* finishing_ = nullptr;  // whose copies are waited for, by the holder of the turn: it must not leave meanwhile
     std::atomic<std::uint64_t> bytes_{0};
 };
 

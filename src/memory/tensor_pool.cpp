@@ -145,6 +145,7 @@ struct TensorPool::State {
     std::map<std::uint64_t, Grant> grants;  // by id
     Queue queue;                            // oldest first
     std::atomic<std::size_t> queued{0};     // queue.size()
+    std::atomic<std::uint64_t> releases{0};
 };
 
 void TensorPool::State::fail_size(const Request& request) const {
@@ -203,6 +204,14 @@ Extent Extent::split(std::uint64_t bytes, const PoolOwner& owner) {
 
 void Extent::extend(std::uint64_t limit) {
     if (pool_ != nullptr && limit > bytes_) bytes_ = pool_->extend(id_, limit);
+}
+
+bool Extent::exchange(std::uint64_t bytes) {
+    return pool_ != nullptr && pool_->exchange(*this, bytes);
+}
+
+std::uint64_t Extent::room() const {
+    return pool_ == nullptr ? 0 : pool_->room_of(id_);
 }
 
 TensorPool::TensorPool(Device& device, std::uint64_t bytes, std::uint64_t reserved)
@@ -287,6 +296,42 @@ std::uint64_t TensorPool::extend(std::uint64_t id, std::uint64_t limit) {
     return grant.bytes;
 }
 
+bool TensorPool::exchange(Extent& extent, std::uint64_t bytes) {
+    State& state = *state_;
+    std::unique_lock lock(state.mutex);
+    State::Grant& grant = state.grants.find(extent.id_)->second;
+    // While the pages go back, which may take long, the bytes stay granted.
+    lock.unlock();
+    state.device.discard(state.slab + grant.offset, grant.bytes);
+    lock.lock();
+    if (!state.queue.empty()) return false;
+    ExtentAllocator without = state.allocator;
+    without.free(grant.offset, grant.bytes);
+    const std::uint64_t room = std::min(without.largest_gap(), state.free_bytes() + grant.bytes);
+    const std::uint64_t wanted = ExtentAllocator::rounded(bytes, room);
+    if (wanted > room) return false;
+    const auto offset = without.allocate(wanted);
+    if (!offset) return false;
+    state.allocator = std::move(without);
+    state.used = state.used - grant.bytes + wanted;
+    state.high_water = std::max(state.high_water, state.used);
+    grant.offset = *offset;
+    grant.bytes = wanted;
+    extent.data_ = state.slab + grant.offset;
+    extent.bytes_ = grant.bytes;
+    return true;
+}
+
+std::uint64_t TensorPool::room_of(std::uint64_t id) const {
+    const State& state = *state_;
+    const std::scoped_lock lock(state.mutex);
+    if (!state.queue.empty()) return 0;
+    const State::Grant& grant = state.grants.find(id)->second;
+    ExtentAllocator without = state.allocator;
+    without.free(grant.offset, grant.bytes);
+    return std::min(without.largest_gap(), state.free_bytes() + grant.bytes);
+}
+
 void TensorPool::release(std::uint64_t id) noexcept {
     State& state = *state_;
     std::unique_lock lock(state.mutex);
@@ -300,6 +345,7 @@ void TensorPool::release(std::uint64_t id) noexcept {
     state.grants.erase(grant);
     state.allocator.free(offset, bytes);
     state.used -= bytes;
+    ++state.releases;
     state.notify();
 }
 
@@ -308,6 +354,7 @@ std::uint64_t TensorPool::set_size(std::uint64_t bytes) {
     const std::scoped_lock lock(state.mutex);
     constexpr std::uint64_t kGranule = ExtentAllocator::kSmallGranule;
     state.size = std::clamp(bytes / kGranule * kGranule, kGranule, state.allocator.bytes());
+    ++state.releases;
     state.notify();
     return state.size;
 }
@@ -340,6 +387,10 @@ std::vector<PoolRow> TensorPool::rows() const {
 void TensorPool::wake() noexcept {
     const std::scoped_lock lock(state_->mutex);
     state_->notify();
+}
+
+std::uint64_t TensorPool::releases() const noexcept {
+    return state_->releases.load();
 }
 
 bool TensorPool::has_waiters() const noexcept {

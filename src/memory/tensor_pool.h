@@ -53,6 +53,11 @@ class Extent {
     Extent split(std::uint64_t bytes, const PoolOwner& owner);
     // Grows in place up to `limit` bytes, as far as what follows is free. Takes nothing while requests are queued.
     void extend(std::uint64_t limit);
+    // Becomes an extent of `bytes` wherever there is room for one when its own bytes are free; false where there is
+    // none, or requests are queued. The content is lost either way.
+    bool exchange(std::uint64_t bytes);
+    // The most bytes for which exchange() would succeed now; 0 while requests are queued.
+    std::uint64_t room() const;
     explicit operator bool() const { return pool_ != nullptr; }
 
   private:
@@ -107,6 +112,8 @@ class TensorPool {
     // A queued request whose stop flag has been set, or for which something has become evictable, notices at once
     // (otherwise within a tenth of a second).
     void wake() noexcept;
+    // Changes whenever bytes have become free. Costs one load.
+    std::uint64_t releases() const noexcept;
     // Whether a request is queued: who has made something evictable then calls wake(). Costs one load.
     bool has_waiters() const noexcept;
 
@@ -120,6 +127,8 @@ class TensorPool {
     Extent extent_of(std::uint64_t id) noexcept;
     Extent split(std::uint64_t id, std::uint64_t bytes, const PoolOwner& owner);
     std::uint64_t extend(std::uint64_t id, std::uint64_t limit);
+    bool exchange(Extent& extent, std::uint64_t bytes);
+    std::uint64_t room_of(std::uint64_t id) const;
     void release(std::uint64_t id) noexcept;
     std::unique_ptr<State> state_;
 };

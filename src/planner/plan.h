@@ -46,6 +46,7 @@ enum class Home : std::uint8_t {
 struct TensorHome {
     Home home = Home::kNone;
     std::uint64_t offset = kNoOffset;  // of a resident variable
+    bool operator==(const TensorHome&) const = default;
 };
 
 // One stay of a tensor in the extent.

@@ -305,12 +305,12 @@ std::shared_ptr<LoadedModel> InferenceCache::load(const ModelKey& key, std::uniq
     if (!model.stored->variables().empty()) {
         auto planned = cache.program(key, *model.stored, kFloorCapacity);
         const std::uint64_t weight_end = aligned_size(weights.size());
-        model.extent = cache.pool.acquire(weight_end + planned->extent_bytes(),
-                                          {0, 0, "model", model.stored->label()}, timeout, stop);
+        model.extent = cache.pool.acquire(weight_end + planned->extent_bytes(), {0, 0, "model", model.stored->label()},
+                                          timeout, stop);
         if (!weights.empty()) std::memcpy(model.extent.data(), weights.data(), weights.size());
         const std::vector<std::byte*> addresses = model.weight_addresses(planned->program);
-        model.floor = std::make_unique<InferenceContext>(Extent(), planned, model.extent.data() + weight_end,
-                                                         addresses, bucket_of(kFloorCapacity));
+        model.floor = std::make_unique<InferenceContext>(Extent(), planned, model.extent.data() + weight_end, addresses,
+                                                         bucket_of(kFloorCapacity));
     }
     model.last_used = cache.tick();
     std::shared_ptr<LoadedModel> loaded(new LoadedModel(std::move(state)));

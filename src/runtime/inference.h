@@ -44,8 +44,8 @@ class StoredModel {
     virtual std::span<const Variable> variables() const = 0;
     virtual std::span<const std::uint64_t> weight_offsets() const = 0;
     virtual std::uint64_t weight_bytes() const = 0;
-    // The forward program, of a model that has weights, for batches of at most `capacity` rows; its only extent slot is the batch. It must not write
-    // its variables.
+    // The forward program, of a model that has weights, for batches of at most `capacity` rows; its only extent slot is
+    // the batch. It must not write its variables.
     virtual Program program(std::int64_t capacity) const = 0;
 };
 

@@ -9,32 +9,16 @@
 
 namespace tensile {
 
-namespace {
-
-// Where an extent can be cut.
-std::uint64_t cut_size(std::uint64_t bytes) {
-    return aligned_size(std::max<std::uint64_t>(bytes, 1), ExtentAllocator::kSmallGranule);
-}
-
-}  // namespace
-
 JobAdmission::JobAdmission(Arbiter& arbiter, JobMemory& memory, std::span<const JobProgram> programs,
-                           std::span<const Variable> variables, StepRegion::User& user, const PoolOwner& owner,
+                           std::span<const VariablePiece> pieces, StepRegion::User& user, const PoolOwner& owner,
                            const StopFlag* stop)
     : arbiter_(arbiter),
       memory_(memory),
       programs_(programs),
-      variables_(variables),
+      pieces_(pieces),
       user_(user),
       owner_(owner),
-      stop_(stop) {
-    for (const JobProgram& program : programs_)
-        constant_bytes_ += program.planned->constant_bytes;
-}
-
-std::uint64_t JobAdmission::whole_bytes(const JobLayout& layout) {
-    return cut_size(layout.state_bytes) + cut_size(layout.step_bytes);
-}
+      stop_(stop) {}
 
 bool JobAdmission::try_shared_region(const JobLayout& layout) {
     StepRegion::Membership step = memory_.steps.try_join(user_, layout.step_bytes);
@@ -48,7 +32,7 @@ bool JobAdmission::try_shared_region(const JobLayout& layout) {
 }
 
 bool JobAdmission::try_own_region(const JobLayout& layout) {
-    Extent extent = memory_.pool.try_acquire(whole_bytes(layout), owner_);
+    Extent extent = memory_.pool.try_acquire(layout.pool_bytes(), owner_);
     if (!extent) return false;
     settle(std::move(extent), layout);
     return true;
@@ -64,68 +48,75 @@ void JobAdmission::settle(Extent extent, const JobLayout& layout) {
     grant_.layout = layout;
 }
 
-std::optional<JobLayout> JobAdmission::plan_within(const JobQuestion& question, std::uint64_t bytes) const {
-    // What lies beside the plans, and what is lost where the extent is cut.
-    std::uint64_t beside = constant_bytes_ + 2 * ExtentAllocator::kSmallGranule;
-    while (beside < bytes) {
-        std::optional<JobPlan> plan = memory_.planner.plan_job(question.request(), bytes - beside);
-        if (!plan) return std::nullopt;
-        JobLayout layout = lay_out_planned(programs_, variables_, *std::move(plan));
-        const std::uint64_t needed = whole_bytes(layout);
-        if (needed <= bytes) return layout;
-        // A variable that no program uses wants more room than any step.
-        beside += needed - bytes;
-    }
-    return std::nullopt;
-}
-
-bool JobAdmission::try_moving(const JobQuestion& question, std::uint64_t limit) {
+bool JobAdmission::try_moving(const LayoutPlanner& planner, std::uint64_t limit) {
     const std::uint64_t free = memory_.pool.summary().largest_free;
     const std::uint64_t region = memory_.steps.bytes();
     if (region > 0) {
-        const std::optional<JobLayout> layout = plan_within(question, std::min(free + region, limit));
+        grant_.planned_bytes = std::min(free + region, limit);
+        const std::optional<JobLayout> layout = planner.plan_within(grant_.planned_bytes);
         if (layout && layout->step_bytes <= region && try_shared_region(*layout)) return true;
     }
-    const std::optional<JobLayout> layout = plan_within(question, std::min(free, limit));
+    grant_.planned_bytes = std::min(free, limit);
+    const std::optional<JobLayout> layout = planner.plan_within(grant_.planned_bytes);
     return layout && try_own_region(*layout);
 }
 
+void JobAdmission::wait_in_line(const LayoutPlanner& planner, const JobLayout& in_place, std::uint64_t least,
+                                std::uint64_t limit) {
+    Extent extent = memory_.pool.acquire(least, owner_, timeout_left(), stop_);
+    extent.extend(std::max(least, std::min(in_place.pool_bytes(), limit)));
+    grant_.planned_bytes = extent.bytes();
+    std::optional<JobLayout> layout;
+    if (extent.bytes() >= in_place.pool_bytes())
+        layout = in_place;
+    else
+        layout = planner.plan_within(extent.bytes());
+    // With more bytes a plan may want more spill space than there can be.
+    if (!layout) layout = planner.plan_within(least);
+    if (!layout) throw InternalError("a planner does not keep the minimum that it has stated");
+    extent.split(layout->pool_bytes(), owner_);
+    settle(std::move(extent), *layout);
+}
+
 void JobAdmission::measure_link() {
-    if (memory_.link.is_measured()) return;
-    memory_.link.measure(*memory_.spill.create(Link::kProbeBytes));
+    const std::uint64_t bytes = std::min(Link::kProbeBytes, memory_.spill.limit());
+    if (memory_.link.is_measured() || bytes < Link::kLeastProbeBytes) return;
+    memory_.link.measure(*memory_.spill.create(bytes, timeout_left(), stop_));
+}
+
+std::optional<std::chrono::milliseconds> JobAdmission::timeout_left() const {
+    if (!deadline_) return std::nullopt;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*deadline_ - Clock::now());
+    return std::max(left, std::chrono::milliseconds(0));
 }
 
 std::optional<JobGrant> JobAdmission::admit_in_place(const JobLayout& in_place, const PoolShare& share) {
-    if (whole_bytes(in_place) > share.limit(memory_.pool.summary().size) || !try_now(in_place)) return std::nullopt;
+    if (in_place.pool_bytes() > share.limit(memory_.pool.summary().size) || !try_now(in_place)) return std::nullopt;
     return std::move(grant_);
 }
 
 JobGrant JobAdmission::admit_moving(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout,
                                     const PoolShare& share) {
+    if (timeout) deadline_ = Clock::now() + *timeout;
     const std::uint64_t pool_size = memory_.pool.summary().size;
     const std::uint64_t limit = share.limit(pool_size);
-    std::uint64_t least = whole_bytes(in_place);
-    std::optional<JobQuestion> question;
-    if (memory_.spill.limit() > 0) {
-        measure_link();
-        question.emplace(programs_, variables_, memory_.link.model(), memory_.costs);
-        least = std::min(least, memory_.planner.minimum_bytes(question->request()) + constant_bytes_ +
-                                    2 * ExtentAllocator::kSmallGranule);
-    }
+    measure_link();
+    const LayoutPlanner planner(memory_, memory_.costs, programs_, pieces_);
+    const std::uint64_t least = planner.least_bytes(in_place, limit);
     share.require(least, pool_size, owner_.label);
-    if (!question || !try_moving(*question, limit)) {
-        Extent extent = memory_.pool.acquire(least, owner_, timeout, stop_);
-        extent.extend(std::max(least, std::min(whole_bytes(in_place), limit)));
-        std::optional<JobLayout> layout;
-        if (extent.bytes() >= whole_bytes(in_place))
-            layout = in_place;
-        else
-            layout = plan_within(*question, extent.bytes());
-        if (!layout) throw InternalError("a planner does not keep the minimum that it has stated");
-        extent.split(whole_bytes(*layout), owner_);
-        settle(std::move(extent), *layout);
+    std::unique_ptr<SpillFile> file;
+    for (;;) {
+        if (!try_moving(planner, limit)) wait_in_line(planner, in_place, least, limit);
+        const std::uint64_t needed = grant_.layout.host_bytes;
+        if (needed == 0) break;
+        if (file != nullptr && file->bytes() < needed) file.reset();
+        if (file == nullptr) file = memory_.spill.try_create(needed);
+        if (file != nullptr) break;
+        // Who holds bytes of the pool waits for nothing, so those who hold spill space may wait for bytes.
+        grant_ = JobGrant();
+        file = memory_.spill.create(needed, timeout_left(), stop_);
     }
-    if (grant_.layout.host_bytes > 0) grant_.spill = memory_.spill.create(grant_.layout.host_bytes);
+    if (grant_.layout.host_bytes > 0) grant_.spill = std::move(file);
     return std::move(grant_);
 }
 

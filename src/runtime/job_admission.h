@@ -8,7 +8,9 @@
 // then, with programs lowered again into shorter ops between which tensors can move:
 // 2. moving tensors, with the bytes that are free now;
 // 3. in line for the least that the job can run with, which grows to what is free when its turn comes.
-// A pool that is smaller than the least as a whole is an error that says what is needed. Knows no sessions.
+// A pool that is smaller than the least as a whole is an error that says what is needed. A plan that needs more spill
+// space than there can be is none; where other jobs hold it, the job lets go of its bytes and waits for the space
+// first. Knows no sessions.
 #pragma once
 
 #include <chrono>
@@ -24,6 +26,7 @@
 #include "runtime/arbiter.h"
 #include "runtime/job_layout.h"
 #include "runtime/job_memory.h"
+#include "runtime/layout_planner.h"
 
 namespace tensile {
 
@@ -33,13 +36,14 @@ struct JobGrant {
     std::unique_ptr<SpillFile> spill;  // null when nothing is ever copied
     Extent state;
     StepRegion::Membership step;
+    std::uint64_t planned_bytes = 0;  // of the pool, which there were when it was planned; the layout may use fewer
 };
 
 class JobAdmission {
   public:
     // All outlive the admission, and `user` the grant.
     JobAdmission(Arbiter& arbiter, JobMemory& memory, std::span<const JobProgram> programs,
-                 std::span<const Variable> variables, StepRegion::User& user, const PoolOwner& owner,
+                 std::span<const VariablePiece> pieces, StepRegion::User& user, const PoolOwner& owner,
                  const StopFlag* stop);
 
     // At most the share of the pool. The first try; nothing when it does not succeed.
@@ -50,26 +54,26 @@ class JobAdmission {
                           const PoolShare& share);
 
   private:
-    // The bytes of the pool for a layout as one extent.
-    static std::uint64_t whole_bytes(const JobLayout& layout);
+    using Clock = std::chrono::steady_clock;
 
     bool try_shared_region(const JobLayout& layout);
     bool try_own_region(const JobLayout& layout);
     bool try_now(const JobLayout& layout) { return try_shared_region(layout) || try_own_region(layout); }
-    bool try_moving(const JobQuestion& question, std::uint64_t limit);
-    // The best layout whose whole_bytes() are at most `bytes`.
-    std::optional<JobLayout> plan_within(const JobQuestion& question, std::uint64_t bytes) const;
+    bool try_moving(const LayoutPlanner& planner, std::uint64_t limit);
+    void wait_in_line(const LayoutPlanner& planner, const JobLayout& in_place, std::uint64_t least,
+                      std::uint64_t limit);
     void settle(Extent extent, const JobLayout& layout);
     void measure_link();
+    std::optional<std::chrono::milliseconds> timeout_left() const;
 
     Arbiter& arbiter_;
     JobMemory& memory_;
     std::span<const JobProgram> programs_;
-    std::span<const Variable> variables_;
+    std::span<const VariablePiece> pieces_;
     StepRegion::User& user_;
     const PoolOwner& owner_;
     const StopFlag* stop_;
-    std::uint64_t constant_bytes_ = 0;
+    std::optional<Clock::time_point> deadline_;
     JobGrant grant_;
 };
 

@@ -2,15 +2,17 @@
 #include "runtime/job_runner.h"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
+#include <mutex>
 #include <utility>
 
 #include "planner/checker.h"
 #include "runtime/job_admission.h"
 #include "runtime/job_layout.h"
+#include "runtime/layout_planner.h"
 #include "runtime/program_instance.h"
+#include "runtime/replan_policy.h"
 #include "runtime/step_costs.h"
+#include "runtime/variable_store.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -37,25 +39,6 @@ bool is_set(const StopFlag* stop) {
     throw Error(sqlstate::kQueryCanceled, "canceling job due to a stop request");
 }
 
-// Memory for one piece between a spill file and somewhere else.
-class StagingBuffer {
-  public:
-    StagingBuffer() : memory_(static_cast<std::byte*>(::operator new (kCopyPiece, std::align_val_t{kCopyAlignment}))) {}
-    std::span<std::byte> first(std::size_t bytes) { return {memory_.get(), bytes}; }
-
-  private:
-    struct Free {
-        void operator()(std::byte* memory) const { ::operator delete (memory, std::align_val_t{kCopyAlignment}); }
-    };
-    std::unique_ptr<std::byte, Free> memory_;
-};
-
-void initialize(const Variable& variable, std::byte* data) {
-    const TensorView view = view_of(variable.type, data);
-    std::memset(view.data, 0, view.type.bytes());
-    if (variable.initialize) variable.initialize(view);
-}
-
 }  // namespace
 
 struct JobRunner::State final : StepRegion::User {
@@ -68,10 +51,17 @@ struct JobRunner::State final : StepRegion::User {
         grant.step = {};
     }
 
-    void add_program(const Program& program);
-    void split_chains();
-    void make_instances(JobMemory& memory);
+    void lower_programs();
+    void lower_for_movement();
+    void check_plans(const JobLayout& layout) const;
+    void make_instances();
     void initialize_variables(const StopFlag* stop);
+    VariableStore variables(const JobGrant& place);
+    PlanFigures figures() const;
+    void replan_if_worthwhile(const StopFlag* stop);
+    void replan(std::uint64_t room, const StopFlag* stop);
+    bool keeps_state(const JobLayout& layout) const;
+    void move_to(JobGrant& next, const StopFlag* stop);
     std::byte* enter_region(const StopFlag* stop);
     LaunchStatus finish_copies(const StopFlag* stop) noexcept override;
     void step(int program, const StopFlag* stop, const std::function<void(std::int64_t, std::int64_t)>& feed_rows);
@@ -83,9 +73,18 @@ struct JobRunner::State final : StepRegion::User {
     JobMemory* memory = nullptr;     // from admission on
     std::optional<StepCosts> costs;  // too
     std::vector<JobProgram> programs;
+    std::vector<VariablePiece> pieces;
     std::vector<std::int64_t> grains;  // by program
     JobLayout in_place;
     JobGrant grant;
+    PoolOwner owner;
+    PoolShare share;
+    ReplanPolicy policy;
+    bool moves = false;               // the plans move or compute again, so a better plan is possible
+    std::uint64_t seen_releases = 0;  // of the pool, when its room was last looked at
+    std::uint64_t replans = 0;
+    MoveCounters moved_before;     // by the plans before the present one
+    mutable std::mutex replacing;  // held where grant and instances are replaced, and read by other threads
     std::vector<std::unique_ptr<ProgramInstance>> instances;  // by program; gone before what they lie in
     // Of the latest turn.
     std::byte* region = nullptr;
@@ -93,62 +92,66 @@ struct JobRunner::State final : StepRegion::User {
     int feeding = 0;                    // the program whose batch is being fed
 };
 
-void JobRunner::State::add_program(const Program& program) {
-    JobProgram added;
-    for (const ValueId id : program.variables()) {
-        const Value& value = program.value(id);
-        const auto found = std::find_if(job.variables.begin(), job.variables.end(),
-                                        [&](const Variable& variable) { return variable.name == value.name; });
-        if (found == job.variables.end() || found->type != value.type)
-            throw InternalError("program \"" + program.name() + "\" uses variable \"" + value.name +
-                                "\", which the job does not declare with that type");
-        added.variables.push_back(static_cast<std::size_t>(found - job.variables.begin()));
+void JobRunner::State::lower_programs() {
+    for (const Program& program : job.programs) {
+        programs.push_back({prepare_program(device, program, {}), {}});
+        grains.push_back(feeding_grain(program));
     }
-    added.planned = prepare_program(device, program, {});
-    grains.push_back(feeding_grain(program));
-    programs.push_back(std::move(added));
+    pieces = assign_pieces(job, programs);
+    in_place = lay_out_in_place(programs, pieces);
 }
 
-// Lowers the programs again, into shorter ops that give the same bits.
-void JobRunner::State::split_chains() {
-    constexpr LoweringOptions kShortOps{.batch_invariant = false, .split_chains = true};
-    for (JobProgram& program : programs)
-        program.planned = prepare_program(device, program.planned->program, kShortOps);
-    in_place = lay_out_in_place(programs, job.variables);
+// Lowers the programs again, into shorter ops that give the same bits, between which more can move.
+void JobRunner::State::lower_for_movement() {
+    for (JobProgram& program : programs) {
+        const LoweringOptions options = sliced({.split_chains = true}, job, program.planned->program);
+        program.planned = prepare_program(device, program.planned->program, options);
+    }
+    pieces = assign_pieces(job, programs);
+    in_place = lay_out_in_place(programs, pieces);
 }
 
-void JobRunner::State::make_instances(JobMemory& shared) {
+void JobRunner::State::check_plans(const JobLayout& layout) const {
+    for (std::size_t i = 0; i < programs.size(); ++i)
+        check_plan(programs[i].planned->executable->lowered(), layout.plans[i]);
+}
+
+void JobRunner::State::make_instances() {
+    moves = false;
+    instances.clear();
     std::byte* const base = grant.state.data();
     std::vector<std::byte*> addresses;
     for (std::size_t i = 0; i < programs.size(); ++i) {
         PlannedProgram& planned = *programs[i].planned;
         planned.plan = grant.layout.plans[i];
-        check_plan(planned.executable->lowered(), planned.plan);
         addresses.clear();
-        for (const std::size_t variable : programs[i].variables) {
-            const TensorHome& home = grant.layout.variables[variable];
+        for (const std::size_t piece : programs[i].pieces) {
+            const TensorHome& home = grant.layout.homes[piece];
             addresses.push_back(home.home == Home::kResident ? base + home.offset : nullptr);
         }
-        const HostCopies copies{&shared.lanes, grant.spill.get(), grant.layout.tensor_copies[i]};
+        const HostCopies copies{&memory->lanes, grant.spill.get(), grant.layout.tensor_copies[i]};
+        moves = moves || !planned.plan.moves_nothing();
         instances.push_back(std::make_unique<ProgramInstance>(
             programs[i].planned, InstancePlaces{{base, region}, base + grant.layout.constants[i], addresses}, &copies));
     }
 }
 
-// Those at home away pass through the step region, which has room for each of them.
+VariableStore JobRunner::State::variables(const JobGrant& place) {
+    return {device, place.layout, pieces, place.state.data(), place.spill.get()};
+}
+
+// Those that do not lie in the state as a whole pass through the step region, which has room for each of them.
 void JobRunner::State::initialize_variables(const StopFlag* stop) {
+    VariableStore store = variables(grant);
     for (std::size_t i = 0; i < job.variables.size(); ++i) {
         if (is_set(stop)) throw_stopped();
-        const Variable& variable = job.variables[i];
-        if (grant.layout.variables[i].home == Home::kResident) {
-            initialize(variable, grant.state.data() + grant.layout.variables[i].offset);
+        const PieceRange range = pieces_of(pieces, i);
+        if (is_in_one_place(grant.layout, pieces, range)) {
+            store.initialize(job.variables[i], range, nullptr);
             continue;
         }
         const Arbiter::Turn turn = arbiter.take_turn(stop);
-        std::byte* const staging = enter_region(stop);
-        initialize(variable, staging);
-        write_pieces(*grant.spill, grant.layout.variable_copies[i],
-                     {staging, aligned_size(variable.type.bytes(), kCopyAlignment)});
+        store.initialize(job.variables[i], range, enter_region(stop));
     }
 }
 
@@ -195,11 +198,94 @@ void JobRunner::State::step(int program, const StopFlag* stop,
     driver.observe(program, instance.outputs());
 }
 
+PlanFigures JobRunner::State::figures() const {
+    PlanFigures figures{{}, memory->link.model()};
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+        const std::vector<double> seconds = costs->expected_seconds(i);
+        figures.op_seconds.insert(figures.op_seconds.end(), seconds.begin(), seconds.end());
+    }
+    return figures;
+}
+
+// Between steps, of plans that move.
+void JobRunner::State::replan_if_worthwhile(const StopFlag* stop) {
+    const bool is_time_to_compare = policy.is_time_to_compare();
+    const std::uint64_t releases = memory->pool.releases();
+    if (releases != seen_releases && !memory->pool.has_waiters()) {
+        seen_releases = releases;
+        const std::uint64_t room = memory->steps.room();
+        const std::uint64_t limit = share.limit(memory->pool.summary().size);
+        if (policy.is_worth_growing(std::min(grant.state.bytes() + room, limit))) return replan(room, stop);
+    }
+    if (is_time_to_compare && policy.have_departed(figures()))
+        replan(std::max(memory->steps.room(), grant.layout.step_bytes), stop);
+}
+
+// Plans again for what there is beside the state, and the state if it need not change. Where that leads to nothing, or
+// others are quicker, the job stays as it is.
+void JobRunner::State::replan(std::uint64_t room, const StopFlag* stop) {
+    const std::uint64_t limit = share.limit(memory->pool.summary().size);
+    const std::uint64_t all = std::min(grant.state.bytes() + room, limit);
+    policy.planned(all, figures());
+    const LayoutPlanner planner(*memory, memory->costs, programs, pieces);
+    const auto layout_within = [&](std::uint64_t bytes) {
+        return in_place.pool_bytes() <= bytes ? std::optional(in_place) : planner.plan_within(bytes);
+    };
+    std::optional<JobLayout> layout = layout_within(all);
+    if (layout && !keeps_state(*layout)) {
+        // The old state stays until the new one is written, so the new one needs room beside it.
+        const std::uint64_t beside = std::min(room, limit);
+        if (beside < grant.layout.pool_bytes()) return;
+        if (layout->pool_bytes() > beside) layout = layout_within(beside);
+    }
+    if (!layout) return;
+    check_plans(*layout);
+    JobGrant next;
+    next.layout = *std::move(layout);
+    if (next.layout.host_bytes > 0) {
+        try {
+            next.spill = memory->spill.try_create(next.layout.host_bytes);
+        } catch (const Error&) {
+            // The limit is lower than it was, or the disk is full: nothing to end a job for that can go on.
+            return;
+        }
+        if (next.spill == nullptr) return;
+    }
+    move_to(next, stop);
+}
+
+bool JobRunner::State::keeps_state(const JobLayout& layout) const {
+    return layout.homes == grant.layout.homes && layout.constants == grant.layout.constants;
+}
+
+// `next` has layout and spill file. When there is still room for it, it becomes the present grant.
+void JobRunner::State::move_to(JobGrant& next, const StopFlag* stop) {
+    const Arbiter::Turn turn = arbiter.take_turn(stop);
+    if (latest != nullptr && latest->drain(stop) == LaunchStatus::kStopped) throw_stopped();
+    const std::uint64_t state_bytes = keeps_state(next.layout) ? 0 : cut_size(next.layout.state_bytes);
+    std::optional<Extent> given = memory->steps.make_room(*this, next.layout.step_bytes, state_bytes, owner, stop);
+    if (is_set(stop)) throw_stopped();
+    enter_region(stop);
+    if (!given) return;
+    VariableStore from = variables(grant);
+    next.state = std::move(state_bytes > 0 ? *given : grant.state);
+    VariableStore to = variables(next);
+    if (from.copy_to(to, stop) == LaunchStatus::kStopped) throw_stopped();
+    const std::scoped_lock lock(replacing);
+    for (const auto& instance : instances)
+        moved_before += instance->counters();
+    // What `next` holds afterwards, the extent and the file of before, it lets go of.
+    std::swap(grant.layout, next.layout);
+    std::swap(grant.spill, next.spill);
+    std::swap(grant.state, next.state);
+    latest = nullptr;
+    make_instances();
+    ++replans;
+}
+
 JobRunner::JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label)
     : state_(std::make_unique<State>(device, arbiter, job, std::move(label))) {
-    for (const Program& program : job.programs)
-        state_->add_program(program);
-    state_->in_place = lay_out_in_place(state_->programs, job.variables);
+    state_->lower_programs();
 }
 
 JobRunner::~JobRunner() = default;
@@ -212,19 +298,27 @@ void JobRunner::admit(JobMemory& memory, const PoolOwner& owner, std::optional<s
                       const StopFlag* stop, const PoolShare& share) {
     State& state = *state_;
     state.memory = &memory;
-    JobAdmission admission(state.arbiter, memory, state.programs, state.job.variables, state, owner, stop);
-    std::optional<JobGrant> grant = admission.admit_in_place(state.in_place, share);
-    if (!grant) state.split_chains();
+    // What others let go of from here on may be too late for the plan.
+    state.seen_releases = memory.pool.releases();
+    const auto admission = [&] {
+        return JobAdmission(state.arbiter, memory, state.programs, state.pieces, state, owner, stop);
+    };
+    state.owner = owner;
+    state.share = share;
+    std::optional<JobGrant> grant = admission().admit_in_place(state.in_place, share);
+    if (!grant) state.lower_for_movement();
     state.costs.emplace(memory.costs);
     for (const JobProgram& program : state.programs)
         state.costs->add(program.planned->executable->lowered());
-    state.grant = grant ? *std::move(grant) : admission.admit_moving(state.in_place, timeout, share);
+    state.grant = grant ? *std::move(grant) : admission().admit_moving(state.in_place, timeout, share);
     {
         const Arbiter::Turn turn = state.arbiter.take_turn(stop);
         state.enter_region(stop);
     }
-    state.make_instances(memory);
+    state.check_plans(state.grant.layout);
+    state.make_instances();
     state.initialize_variables(stop);
+    state.policy.planned(std::max(state.grant.planned_bytes, state.grant.layout.pool_bytes()), state.figures());
 }
 
 void JobRunner::run(const StopFlag* stop, const std::function<void()>& after_step) {
@@ -239,6 +333,7 @@ void JobRunner::run(const StopFlag* stop, const std::function<void()>& after_ste
     while (const std::optional<int> program = driver.next()) {
         if (is_set(stop)) throw_stopped();
         state.step(*program, stop, feed_rows);
+        if (state.moves) state.replan_if_worthwhile(stop);
         if (after_step) after_step();
     }
     if (state.latest != nullptr && state.latest->drain(stop) == LaunchStatus::kStopped) throw_stopped();
@@ -249,26 +344,15 @@ void JobRunner::read_variable(int index, std::span<std::byte> to) {
     const auto variable = static_cast<std::size_t>(index);
     if (to.size() != state.job.variables.at(variable).type.bytes())
         throw InternalError("variable \"" + state.job.variables[variable].name + "\" is read as one of another size");
-    const TensorHome& home = state.grant.layout.variables.at(variable);
-    if (home.home == Home::kResident) {
-        const std::unique_ptr<Stream> stream =
-            state.device.create_stream(StreamClass::kCopyOut, StreamPriority::kTraining);
-        stream->copy(to.data(), state.grant.state.data() + home.offset, to.size());
-        stream->synchronize();
-        return;
-    }
-    StagingBuffer staging;
-    for (std::uint64_t offset = state.grant.layout.variable_copies[variable]; !to.empty(); offset += kCopyPiece) {
-        const std::size_t wanted = std::min<std::size_t>(to.size(), kCopyPiece);
-        const std::span<std::byte> piece = staging.first(aligned_size(wanted, kCopyAlignment));
-        state.grant.spill->read(offset, piece);
-        std::memcpy(to.data(), piece.data(), wanted);
-        to = to.subspan(wanted);
-    }
+    const PieceRange range = pieces_of(state.pieces, variable);
+    VariableStore store = state.variables(state.grant);
+    for (std::size_t piece = range.begin; piece < range.end; ++piece)
+        store.read(piece, to.subspan(state.pieces[piece].offset, state.pieces[piece].bytes));
 }
 
 std::vector<PlanRow> JobRunner::plan() const {
     const State& state = *state_;
+    const std::scoped_lock lock(state.replacing);
     const LinkModel link = state.memory->link.model();
     std::vector<PlanRow> rows;
     for (std::size_t i = 0; i < state.programs.size(); ++i)
@@ -283,13 +367,18 @@ std::vector<CostFigure> JobRunner::cost_figures(std::size_t limit) const {
 
 std::vector<TensorRow> JobRunner::tensors() const {
     const State& state = *state_;
+    const std::scoped_lock lock(state.replacing);
     // Before admission, as it would be in place.
     const JobLayout& layout = state.instances.empty() ? state.in_place : state.grant.layout;
     std::vector<TensorRow> rows;
-    for (std::size_t i = 0; i < state.job.variables.size(); ++i) {
-        const Variable& variable = state.job.variables[i];
-        const TensorHome& home = layout.variables[i];
-        rows.push_back({state.label, "", variable.name, "variable", variable.type.bytes(),
+    for (std::size_t i = 0; i < state.pieces.size(); ++i) {
+        const VariablePiece& piece = state.pieces[i];
+        const Variable& variable = state.job.variables[piece.variable];
+        const bool is_whole = piece.bytes == variable.type.bytes();
+        const std::size_t number = i - pieces_of(state.pieces, piece.variable).begin;
+        const TensorHome& home = layout.homes[i];
+        rows.push_back({state.label, "", is_whole ? variable.name : variable.name + "[" + std::to_string(number) + "]",
+                        "variable", piece.bytes,
                         home.home == Home::kResident ? std::optional(home.offset) : std::nullopt});
     }
     for (std::size_t program = 0; program < state.programs.size(); ++program) {
@@ -314,7 +403,10 @@ std::vector<TensorRow> JobRunner::tensors() const {
 
 JobUsage JobRunner::usage() const {
     const State& state = *state_;
+    const std::scoped_lock lock(state.replacing);
     JobUsage usage;
+    usage.replans = state.replans;
+    usage.moved = state.moved_before;
     usage.comfortable_bytes = state.in_place.extent_bytes();
     usage.granted_bytes = state.grant.layout.extent_bytes();
     usage.resident_bytes = state.grant.layout.state_bytes;

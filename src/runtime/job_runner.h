@@ -41,6 +41,7 @@ struct JobUsage {
     std::uint64_t granted_bytes = 0;      // state and the part of the step region that it uses
     std::uint64_t resident_bytes = 0;     // of them the state, held between steps too
     std::uint64_t host_bytes = 0;         // of spill space
+    std::uint64_t replans = 0;            // plans that have replaced the first one
     MoveCounters moved;                   // so far
 };
 

@@ -63,6 +63,23 @@ void place_constants(PlannedProgram& planned) {
     }
 }
 
+// The tensor or the slices that store a variable.
+void append_variable(PlannedProgram& planned, ValueId variable) {
+    const LoweredProgram& lowered = planned.executable->lowered();
+    const std::uint64_t bytes = planned.program.value(variable).type.bytes();
+    std::uint64_t end = 0;
+    // Slices lie in order; a tensor that begins elsewhere is a copy in another layout.
+    for (std::size_t i = 0; i < lowered.tensors.size() && end < bytes; ++i) {
+        const LoweredTensor& tensor = lowered.tensors[i];
+        if (tensor.value != variable || tensor.value_offset != end) continue;
+        planned.variable_tensors.push_back(static_cast<std::int32_t>(i));
+        end += tensor.bytes;
+    }
+    if (end < bytes)
+        throw InternalError("lowering of program \"" + planned.program.name() + "\" has lost \"" +
+                            planned.program.value(variable).name + "\"");
+}
+
 }  // namespace
 
 TensorView view_of(const TensorType& type, std::byte* data) {
@@ -97,7 +114,7 @@ std::shared_ptr<PlannedProgram> prepare_program(Device& device, Program program,
         planned->output_tensors.push_back(tensor);
     }
     for (const ValueId variable : source.variables())
-        planned->variable_tensors.push_back(lookup.find(variable, source.value(variable).name));
+        append_variable(*planned, variable);
     return planned;
 }
 
@@ -123,7 +140,7 @@ ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, 
     const Program& program = planned_->program;
     const Plan& plan = planned_->plan;
     const LoweredProgram& lowered = planned_->executable->lowered();
-    if (places.variables.size() != program.variables().size())
+    if (places.variables.size() != planned_->variable_tensors.size())
         throw InternalError("program \"" + program.name() + "\" is bound to a wrong number of variables");
 
     outside_.resize(lowered.tensors.size(), nullptr);

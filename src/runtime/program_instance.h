@@ -22,9 +22,10 @@ struct PlannedProgram {
     Plan plan;
     std::vector<std::uint64_t> constant_offsets;  // by lowered tensor, kNoOffset for all but constants
     std::uint64_t constant_bytes = 0;             // placed behind the plan's extent, or where the caller says
-    // By program input, output and variable: the lowered tensor that stores it.
+    // By program input and output: the lowered tensor that stores it.
     std::vector<std::int32_t> input_tensors;
     std::vector<std::int32_t> output_tensors;
+    // By program variable: the lowered tensor that stores it; of one stored in slices, those one after another.
     std::vector<std::int32_t> variable_tensors;
     std::uint64_t extent_bytes() const { return plan.extent_bytes + constant_bytes; }
 };
@@ -44,13 +45,14 @@ void clear_rows_from(const TensorView& tensor, std::int64_t extent) noexcept;
 struct InstancePlaces {
     ExtentParts extent;
     std::byte* constants = nullptr;  // PlannedProgram::constant_bytes
-    // By program variable; null for those that have a home in the plan.
+    // By PlannedProgram::variable_tensors; null for those that have a home in the plan.
     std::span<std::byte* const> variables;
 };
 
 class ProgramInstance {
   public:
-    // `transient` has planned->extent_bytes() bytes; variables[i] is the buffer of program.variables()[i].
+    // `transient` has planned->extent_bytes() bytes; variables[i] is the buffer of program.variables()[i], of which
+    // none is sliced.
     ProgramInstance(std::shared_ptr<const PlannedProgram> planned, std::byte* transient,
                     std::span<std::byte* const> variables);
     // The parts apart, so that programs can share them. `copies` is needed by plans that copy or run ops again.

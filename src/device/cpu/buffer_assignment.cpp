@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tensor/error.h"
+
 namespace tensile {
 
 namespace {
@@ -12,9 +14,10 @@ std::size_t at(ValueId id) {
 
 }  // namespace
 
-BufferAssignment::BufferAssignment(const Program& program)
+BufferAssignment::BufferAssignment(const Program& program, std::span<const ValueId> sliced, std::uint64_t slice_bytes)
     : program_(program),
       tensor_of_storage_(program.values().size(), -1),
+      sliced_(program.values().size(), false),
       last_reader_(program.values().size(), -1),
       shared_(program.values().size(), false) {
     for (std::size_t node = 0; node < program.nodes().size(); ++node)
@@ -28,7 +31,10 @@ BufferAssignment::BufferAssignment(const Program& program)
     for (ValueId id : program.inputs())
         tensor_of(id);
     for (ValueId id : program.variables())
-        tensor_of(id);
+        if (std::ranges::find(sliced, id) != sliced.end())
+            add_slices(id, slice_bytes);
+        else
+            tensor_of(id);
     for (std::size_t i = 0; i < program.values().size(); ++i)
         if (program.values()[i].kind == ValueKind::kConstant) tensor_of({static_cast<std::int32_t>(i)});
 }
@@ -54,6 +60,7 @@ bool BufferAssignment::is_output(ValueId id) const {
 
 std::int32_t BufferAssignment::tensor_of(ValueId id) {
     const ValueId storage = program_.storage_of(id);
+    if (is_sliced(storage)) throw InternalError("variable \"" + name_of(storage) + "\" is used as one buffer");
     std::int32_t& index = tensor_of_storage_[at(storage)];
     if (index >= 0) return index;
     const Value& value = program_.value(storage);
@@ -79,6 +86,23 @@ std::int32_t BufferAssignment::tensor_of(ValueId id) {
     index = static_cast<std::int32_t>(tensors_.size());
     tensors_.push_back(std::move(tensor));
     return index;
+}
+
+bool BufferAssignment::is_sliced(ValueId id) const {
+    return sliced_[at(program_.storage_of(id))];
+}
+
+std::int32_t BufferAssignment::slice_of(ValueId id, std::uint64_t number) const {
+    return tensor_of_storage_[at(program_.storage_of(id))] + static_cast<std::int32_t>(number);
+}
+
+void BufferAssignment::add_slices(ValueId variable, std::uint64_t slice_bytes) {
+    sliced_[at(variable)] = true;
+    tensor_of_storage_[at(variable)] = static_cast<std::int32_t>(tensors_.size());
+    const std::uint64_t bytes = program_.value(variable).type.bytes();
+    for (std::uint64_t begin = 0; begin < bytes; begin += slice_bytes)
+        tensors_.push_back({name_of(variable) + "[" + std::to_string(begin / slice_bytes) + "]", LoweredKind::kVariable,
+                            std::min(slice_bytes, bytes - begin), variable, false, begin});
 }
 
 bool BufferAssignment::reuse(ValueId result, ValueId input, std::int32_t node) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "graph/lowered.h"
@@ -12,10 +13,14 @@ namespace tensile {
 
 class BufferAssignment {
   public:
-    explicit BufferAssignment(const Program& program);
+    // `sliced`: variables in several buffers of `slice_bytes`.
+    BufferAssignment(const Program& program, std::span<const ValueId> sliced, std::uint64_t slice_bytes);
 
-    // The buffer of a value, made when first asked for.
+    // The buffer of a value that is not sliced, made when first asked for.
     std::int32_t tensor_of(ValueId id);
+    bool is_sliced(ValueId id) const;
+    // The buffer of one slice.
+    std::int32_t slice_of(ValueId id, std::uint64_t number) const;
     // Lets `result` live in the buffer of `input`, if `input` is a plain intermediate value that node `node` is the
     // last to read and the sizes agree.
     bool reuse(ValueId result, ValueId input, std::int32_t node);
@@ -30,10 +35,12 @@ class BufferAssignment {
   private:
     std::string name_of(ValueId id) const;
     bool is_output(ValueId id) const;
+    void add_slices(ValueId variable, std::uint64_t slice_bytes);
 
     const Program& program_;
     std::vector<LoweredTensor> tensors_;
-    std::vector<std::int32_t> tensor_of_storage_;  // by value index, at the start of alias chains
+    std::vector<std::int32_t> tensor_of_storage_;  // by value index, at the start of alias chains: the first slice
+    std::vector<bool> sliced_;                     // by value index, at the start of alias chains
     std::vector<std::int32_t> last_reader_;        // by value index: node
     std::vector<bool> shared_;                     // by value index: other values live in its buffer by alias
 };

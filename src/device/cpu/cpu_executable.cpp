@@ -54,7 +54,7 @@ CpuBinding::CpuBinding(std::shared_ptr<const TileProgram> program, std::span<std
         throw InternalError("a binding of program \"" + program_->lowered.name +
                             "\" needs one address for each tensor");
     const auto view = [&](const TensorUse& use) {
-        return TensorView{addresses_[at(use.tensor)], use.type, use.type.shape.rows()};
+        return TensorView{addresses_[at(use.tensor)] + use.offset, use.type, use.type.shape.rows()};
     };
     for (const NodeUse& node : program_->nodes) {
         NodeViews views;
@@ -80,15 +80,16 @@ void CpuBinding::set_address(std::int32_t tensor, std::byte* address) {
     addresses_[at(tensor)] = address;
     for (const TensorPosition& position : program_->positions[at(tensor)]) {
         NodeViews& views = nodes_[at(position.node)];
+        const NodeUse& uses = program_->nodes[at(position.node)];
         switch (position.role) {
         case TensorPosition::Role::kInput:
-            views.inputs[at(position.index)].data = address;
+            views.inputs[at(position.index)].data = address + uses.inputs[at(position.index)].offset;
             break;
         case TensorPosition::Role::kOutput:
-            views.outputs[at(position.index)].data = address;
+            views.outputs[at(position.index)].data = address + uses.outputs[at(position.index)].offset;
             break;
         case TensorPosition::Role::kScratch:
-            views.scratch = address + program_->nodes[at(position.node)].scratch_offset;
+            views.scratch = address + uses.scratch_offset;
             break;
         }
     }

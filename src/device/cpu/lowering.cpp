@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
 #include "device/cpu/buffer_assignment.h"
 #include "device/cpu/convolution_kernel.h"
 #include "device/cpu/matmul_kernel.h"
 #include "device/cpu/tile_groups.h"
+#include "graph/element_updates.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -53,7 +55,8 @@ class Lowering {
           onednn_(onednn),
           fixed_row_tiles_(options.batch_invariant && !OnednnLibrary::rows_are_independent()),
           split_chains_(options.split_chains),
-          buffers_(program),
+          slice_bytes_(options.slice_bytes),
+          buffers_(program, sliced_variables(program, options), options.slice_bytes),
           zero_tail_(program.values().size(), false) {}
 
     TileProgram run() {
@@ -193,10 +196,72 @@ class Lowering {
         return std::clamp<std::int64_t>(rows, 1, std::max<std::int64_t>(part.rows, 1));
     }
 
+    static std::span<const ValueId> sliced_variables(const Program& program, const LoweringOptions& options) {
+        if (options.sliced_variables.empty()) return {};
+        const bool are_allowed = std::ranges::all_of(
+            options.sliced_variables, [&](ValueId variable) { return is_updated_by_element(program, variable); });
+        if (!options.split_chains || options.slice_bytes == 0 || options.slice_bytes % kAlignment != 0 || !are_allowed)
+            throw InternalError("variables of program \"" + program.name() + "\" cannot be sliced as asked");
+        return options.sliced_variables;
+    }
+
+    // An elementwise update, one op a slice.
+    void lower_slices(std::int32_t index) {
+        const Node& node = node_at(index);
+        const TensorType& whole = type_of(node.outputs[0]);
+        const auto element_bytes = static_cast<std::int64_t>(size_of(whole.dtype));
+        const std::int64_t most = static_cast<std::int64_t>(slice_bytes_) / element_bytes;
+        for (std::int64_t begin = 0; begin < whole.shape.elements(); begin += most) {
+            NodeUse use;
+            use.attributes = node.attributes;
+            for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+                const ValueId id = node.inputs[i];
+                if (!node.op->updates_by_element(static_cast<int>(i))) {
+                    use.inputs.push_back({buffers_.tensor_of(id), type_of(id)});
+                    continue;
+                }
+                const TensorType type{type_of(id).dtype, {std::min(most, whole.shape.elements() - begin)}};
+                if (buffers_.is_sliced(id))
+                    use.inputs.push_back({buffers_.slice_of(id, static_cast<std::uint64_t>(begin / most)), type});
+                else
+                    use.inputs.push_back(
+                        {buffers_.tensor_of(id), type, static_cast<std::uint64_t>(begin * element_bytes)});
+            }
+            use.outputs.resize(node.outputs.size());
+            for (const Alias& alias : node.aliases)
+                use.outputs[static_cast<std::size_t>(alias.output)] = use.inputs[static_cast<std::size_t>(alias.input)];
+            add_slice_op(index, std::move(use));
+        }
+    }
+
+    void add_slice_op(std::int32_t index, NodeUse use) {
+        const Node& node = node_at(index);
+        std::vector<TensorType> inputs;
+        std::vector<TensorType> outputs;
+        std::ranges::transform(use.inputs, std::back_inserter(inputs), &TensorUse::type);
+        std::ranges::transform(use.outputs, std::back_inserter(outputs), &TensorUse::type);
+        const KernelPlan plan = (*kernels_.plan(node.op->name()))({inputs, outputs, node.attributes});
+        LoweredOp lowered;
+        lowered.name = node_name(index);
+        add_cost(node.op->cost(inputs, outputs, node.attributes), lowered);
+        TileOp op;
+        std::size_t shared_bytes = 0;
+        const auto number = static_cast<std::int32_t>(result_.nodes.size());
+        result_.nodes.push_back(std::move(use));
+        op.nodes.push_back(number);
+        add_phases(index, number, plan, op, shared_bytes);
+        finish(std::move(op), shared_bytes, std::move(lowered));
+    }
+
     // One op a part, and of a chain one op for each product with the row-wise nodes that follow it. The tiles are those
     // of the whole chain, so the bits are too.
     void lower_split(const TileGroup& group) {
         for (const GroupPart& part : group.parts) {
+            const std::vector<ValueId>& inputs = node_at(part.nodes[0]).inputs;
+            if (std::ranges::any_of(inputs, [&](ValueId id) { return buffers_.is_sliced(id); })) {
+                lower_slices(part.nodes[0]);
+                continue;
+            }
             const std::int64_t rows = part.row_wise ? rows_per_tile(part) : 0;
             GroupPart piece = part;
             piece.nodes.clear();
@@ -226,8 +291,12 @@ class Lowering {
                 add_planned(part.nodes[0], op, shared_bytes);
             }
         }
+        finish(std::move(op), shared_bytes, describe(group));
+    }
+
+    void finish(TileOp op, std::size_t shared_bytes, LoweredOp lowered) {
         std::ranges::for_each(op.phases, order_tiles);
-        LoweredOp lowered = describe(group, op);
+        note_tensors(op, lowered);
         add_scratch(op, shared_bytes, lowered);
         result_.ops.push_back(std::move(op));
         result_.lowered.ops.push_back(std::move(lowered));
@@ -341,7 +410,11 @@ class Lowering {
 
     void add_planned(std::int32_t index, TileOp& op, std::size_t& shared_bytes) {
         const KernelPlan plan = plan_of(node_at(index));
-        const std::int32_t number = add_node(index, op, nullptr, 0);
+        add_phases(index, add_node(index, op, nullptr, 0), plan, op, shared_bytes);
+    }
+
+    void add_phases(std::int32_t index, std::int32_t number, const KernelPlan& plan, TileOp& op,
+                    std::size_t& shared_bytes) {
         NodeUse& use = result_.nodes[static_cast<std::size_t>(number)];
         use.has_scratch = plan.scratch_bytes > 0;
         use.scratch_offset = shared_bytes;
@@ -376,26 +449,33 @@ class Lowering {
         lowered.writes.push_back(op.scratch_tensor);
     }
 
-    LoweredOp describe(const TileGroup& group, const TileOp& op) const {
+    std::string node_name(std::int32_t index) const {
+        return std::string(node_at(index).op->name()) + "_" + std::to_string(index);
+    }
+
+    static void add_cost(const OpCost& cost, LoweredOp& lowered) {
+        lowered.flops += cost.flops;
+        lowered.bytes += cost.bytes;
+    }
+
+    LoweredOp describe(const TileGroup& group) const {
         LoweredOp lowered;
-        const auto name = [&](std::int32_t index) {
-            return std::string(node_at(index).op->name()) + "_" + std::to_string(index);
-        };
         constexpr std::size_t kNamedParts = 3;
         std::size_t number = 0;
         for (const GroupPart& part : group.parts) {
             if (number++ < kNamedParts) {
                 if (!lowered.name.empty()) lowered.name += " | ";
-                lowered.name += name(part.nodes.front());
-                if (part.nodes.size() > 1) lowered.name += ".." + name(part.nodes.back());
+                lowered.name += node_name(part.nodes.front());
+                if (part.nodes.size() > 1) lowered.name += ".." + node_name(part.nodes.back());
             }
-            for (std::int32_t index : part.nodes) {
-                const OpCost cost = cost_of(node_at(index));
-                lowered.flops += cost.flops;
-                lowered.bytes += cost.bytes;
-            }
+            for (std::int32_t index : part.nodes)
+                add_cost(cost_of(node_at(index)), lowered);
         }
         if (number > kNamedParts) lowered.name += " | ...";
+        return lowered;
+    }
+
+    void note_tensors(const TileOp& op, LoweredOp& lowered) const {
         const auto note = [](std::vector<std::int32_t>& list, std::int32_t tensor) {
             if (std::ranges::find(list, tensor) == list.end()) list.push_back(tensor);
         };
@@ -408,7 +488,6 @@ class Lowering {
             for (const TensorUse& output : use.outputs)
                 note(lowered.writes, output.tensor);
         }
-        return lowered;
     }
 
     const Program& program_;
@@ -416,6 +495,7 @@ class Lowering {
     const OnednnLibrary& onednn_;
     const bool fixed_row_tiles_;
     const bool split_chains_;
+    const std::uint64_t slice_bytes_;
     BufferAssignment buffers_;
     std::vector<bool> zero_tail_;  // by value index, at the start of alias chains
     TileProgram result_;

@@ -18,6 +18,7 @@ namespace tensile {
 struct TensorUse {
     std::int32_t tensor = -1;  // index into LoweredProgram::tensors
     TensorType type;
+    std::uint64_t offset = 0;  // of what the node sees, in the buffer
 };
 
 // What all tiles of one node share.

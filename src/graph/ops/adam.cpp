@@ -13,6 +13,7 @@ class AdamOp final : public OpBase<AdamOp> {
     std::string_view name() const override { return "adam"; }
     RowPattern row_pattern(const Attributes&) const override { return RowPattern::kWhole; }
     std::vector<Alias> aliases(const Attributes&) const override { return {{0, 0}, {1, 2}, {2, 3}}; }
+    bool updates_by_element(int input) const override { return input < 4; }
 
     std::vector<TensorType> infer(std::span<const TensorType> inputs, const Attributes&) const override {
         const InputCheck check(name(), inputs, 6);

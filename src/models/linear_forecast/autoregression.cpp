@@ -16,6 +16,7 @@
 #include "models/forecast/ridge_solver.h"
 #include "models/forecast/series_baseline.h"
 #include "models/forecast/value_range.h"
+#include "models/forecast/vector_clones.h"
 #include "models/linear_forecast/lag_shapes.h"
 #include "models/stop.h"
 
@@ -108,24 +109,41 @@ std::int64_t reach_of(std::span<const std::int64_t> lags) {
     return 3 * lags.back() + kBridgedGap;
 }
 
-// Forecasts less their baseline from each origin; `values` are of the steps from `begin` on, without gaps.
+// Row `row` of `buffer` [.., origins] from the rows before it: the next value of every origin.
+TENSILE_VECTOR_CLONES
+void advance(double* buffer, std::int64_t row, std::int64_t origins, double intercept, const double* coefficients,
+             const std::int64_t* lags, std::size_t count) {
+    double* next = buffer + row * origins;
+    for (std::int64_t o = 0; o < origins; ++o)
+        next[o] = intercept;
+    for (std::size_t k = 0; k < count; ++k) {
+        const double* past = buffer + (row - lags[k]) * origins;
+        const double coefficient = coefficients[k];
+        for (std::int64_t o = 0; o < origins; ++o)
+            next[o] += coefficient * past[o];
+    }
+}
+
+// Forecasts less their baseline from each origin, all origins side by side; `values` are of the steps from `begin` on,
+// without gaps. Calls take(origin, step ahead, forecast) in ascending order.
 template <typename Take>
 void feed_back(const Equation& equation, std::span<const std::int64_t> lags, std::span<const double> values,
                std::int64_t begin, std::span<const std::int64_t> origins, std::int64_t horizon, const Take& take) {
     const std::int64_t reach = lags.back();
-    std::vector<double> buffer(static_cast<std::size_t>(reach + horizon));
-    for (std::size_t o = 0; o < origins.size(); ++o) {
-        const std::int64_t known = origins[o] - begin;
-        for (std::int64_t k = 0; k < reach; ++k) {
-            const std::int64_t at = std::max<std::int64_t>(known - reach + k, 0);
-            buffer[static_cast<std::size_t>(k)] = known > 0 ? values[static_cast<std::size_t>(at)] : 0;
-        }
-        for (std::int64_t h = 0; h < horizon; ++h) {
-            double& value = buffer[static_cast<std::size_t>(reach + h)];
-            value = next_value(equation, lags, &value);
-            take(o, h, value);
-        }
+    const auto width = static_cast<std::int64_t>(origins.size());
+    std::vector<double> buffer(static_cast<std::size_t>((reach + horizon) * width));
+    for (std::int64_t o = 0; o < width; ++o) {
+        const std::int64_t known = origins[static_cast<std::size_t>(o)] - begin;
+        for (std::int64_t k = 0; known > 0 && k < reach; ++k)
+            buffer[static_cast<std::size_t>(k * width + o)] =
+                values[static_cast<std::size_t>(std::max<std::int64_t>(known - reach + k, 0))];
     }
+    for (std::int64_t h = 0; h < horizon; ++h)
+        advance(buffer.data(), reach + h, width, equation.intercept, equation.coefficients.data(), lags.data(),
+                lags.size());
+    for (std::int64_t o = 0; o < width; ++o)
+        for (std::int64_t h = 0; h < horizon; ++h)
+            take(static_cast<std::size_t>(o), h, buffer[static_cast<std::size_t>((reach + h) * width + o)]);
 }
 
 class AutoregressionModel final : public ClosedFormModel {

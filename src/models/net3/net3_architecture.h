@@ -18,7 +18,7 @@ enum class Net3Recurrence : std::uint8_t {
 enum class Net3Skip : std::uint8_t {
     kNone,            // nothing (the paper's)
     kLast,            // the last value
-    kAutoregression,  // a linear forecast of each series from its own window, fitted beforehand
+    kAutoregression,  // a linear forecast of each series from its own window; training begins at the least squares fit
 };
 
 struct Net3Architecture {

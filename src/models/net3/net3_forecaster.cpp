@@ -73,7 +73,7 @@ Json Net3Model::to_json() const {
             {"shared_head", net.shared_head},
             {"orthogonality", net.orthogonality},
             {"reconstruction", net.reconstruction},
-            {"training_steps", training_steps}};
+            {"calibration_begin", calibration_begin}};
 }
 
 std::vector<std::byte> Net3Model::to_bytes() const {
@@ -103,7 +103,7 @@ Net3Model Net3Model::from(const Json& manifest, std::span<const std::byte> bytes
         manifest.at("shared_head").get_to(net.shared_head);
         manifest.at("orthogonality").get_to(net.orthogonality);
         manifest.at("reconstruction").get_to(net.reconstruction);
-        manifest.at("training_steps").get_to(model.training_steps);
+        manifest.at("calibration_begin").get_to(model.calibration_begin);
     } catch (const nlohmann::json::exception& error) {
         throw Error(sqlstate::kDataCorrupted, "could not read a model of method net3", error.what());
     }
@@ -134,7 +134,7 @@ Net3Forecaster::Net3Forecaster(Net3Model model, const SeriesTable& table)
     : model_(std::move(model)), network_(filling(model_.architecture), 0) {
     for (const Parameter& parameter : network_.parameters())
         variables_.push_back(parameter.variable);
-    const std::int64_t first = model_.training_steps - model_.architecture.window;
+    const std::int64_t first = model_.calibration_begin - model_.architecture.window;
     calibration_ = Net3Table(table, model_.scaling, std::clamp<std::int64_t>(first, 0, table.steps));
 }
 

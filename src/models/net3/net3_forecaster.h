@@ -18,7 +18,9 @@ namespace tensile {
 struct Net3Model {
     Net3Architecture architecture;
     Net3Scaling scaling;
-    std::int64_t training_steps = 0;  // of the table that it was fitted to; what follows calibrates
+    // From this step on forecasts of the table calibrate intervals: what was held back, or else what was learned from
+    // last.
+    std::int64_t calibration_begin = 0;
 
     nlohmann::ordered_json to_json() const;
     std::vector<std::byte> to_bytes() const;

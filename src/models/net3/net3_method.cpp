@@ -73,22 +73,29 @@ void require_any_value(const SeriesTable& table) {
                 "All " + std::to_string(table.steps * table.series()) + " cells are missing.");
 }
 
+// What a training goes on from.
+const Net3Model& stored_model(const SeriesForecaster& forecaster, const SeriesTable& table) {
+    const auto* stored = dynamic_cast<const Net3Forecaster*>(&forecaster);
+    if (stored == nullptr || stored->model().architecture.series() != table.series())
+        throw InternalError("a training of method net3 cannot go on from this model");
+    return stored->model();
+}
+
 class Net3Fit final : public SeriesFit {
   public:
     Net3Fit(const SeriesTable& table, const SeriesSettings& settings, const Options& options,
             const SeriesMethod::Previous* previous) {
         require_any_value(table);
-        const std::int64_t window = options.integer("window");
+        const Net3Model* stored = previous == nullptr ? nullptr : &stored_model(previous->forecaster, table);
+        const std::int64_t window = stored == nullptr ? options.integer("window") : stored->architecture.window;
         const auto held_back =
             static_cast<std::int64_t>(std::floor(settings.validation * static_cast<double>(table.steps)));
         const std::int64_t training_steps = table.steps - held_back;
         if (training_steps <= window) reject_short(training_steps, window);
 
         std::vector<float> skip;
-        if (previous != nullptr) {
-            const auto* stored = dynamic_cast<const Net3Forecaster*>(&previous->forecaster);
-            if (stored == nullptr) throw InternalError("a net3 training goes on from a model of another method");
-            model_ = stored->model();
+        if (stored != nullptr) {
+            model_ = *stored;
             table_ = Net3Table(table, model_.scaling);
             model_.architecture.fills_gaps = table_.has_gaps;
         } else {
@@ -99,7 +106,8 @@ class Net3Fit final : public SeriesFit {
             if (model_.architecture.skip == Net3Skip::kAutoregression)
                 skip = fit_autoregression(table_, training_steps, window, settings.stop);
         }
-        model_.training_steps = training_steps;
+        model_.calibration_begin =
+            held_back > 0 ? training_steps : table.steps - std::max<std::int64_t>(table.steps / 5, 1);
         network_ = std::make_unique<Net3Network>(model_.architecture, settings.seed, std::move(skip));
         if (previous != nullptr) start_from(network_->parameters(), previous->weights);
         samples_ = std::make_unique<Net3Samples>(table_, model_.architecture, training_steps);

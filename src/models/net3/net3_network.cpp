@@ -23,7 +23,6 @@
 #include "graph/ops/slice_columns.h"
 #include "graph/ops/split_columns.h"
 #include "graph/ops/spread_mode.h"
-#include "graph/ops/stop_gradient.h"
 #include "graph/ops/subtract.h"
 #include "graph/ops/sum_all.h"
 #include "graph/ops/sum_of_squares.h"
@@ -55,37 +54,19 @@ Content uniform_content(std::uint64_t seed, std::uint64_t stream, double bound) 
     };
 }
 
-// Columns that are orthonormal: random ones by Gram and Schmidt, twice for the sake of rounding.
-Content orthonormal_content(std::uint64_t seed, std::uint64_t stream) {
-    return [=](const TensorView& view) {
-        const std::int64_t rows = view.type.shape[0];
-        const std::int64_t columns = view.type.shape[1];
-        std::vector<std::vector<double>> basis;
-        for (std::int64_t column = 0; column < columns; ++column) {
-            std::vector<double> vector(static_cast<std::size_t>(rows));
-            for (std::size_t i = 0; i < vector.size(); ++i)
-                vector[i] = random_normal(seed, stream, static_cast<std::uint64_t>(column * rows) + i);
-            const auto dot = [&](const std::vector<double>& other) {
-                double sum = 0;
-                for (std::size_t i = 0; i < vector.size(); ++i)
-                    sum += vector[i] * other[i];
-                return sum;
-            };
-            for (int pass = 0; pass < 2; ++pass) {
-                for (const std::vector<double>& other : basis) {
-                    const double share = dot(other);
-                    for (std::size_t i = 0; i < vector.size(); ++i)
-                        vector[i] -= share * other[i];
-                }
-            }
-            const double length = std::sqrt(dot(vector));
-            for (std::size_t i = 0; i < vector.size(); ++i) {
-                vector[i] /= length;
-                view.as<float>()[static_cast<std::int64_t>(i) * columns + column] = static_cast<float>(vector[i]);
-            }
-            basis.push_back(std::move(vector));
-        }
-    };
+// Orthonormal columns: each holds the mean of some neighbouring places, most of them of a single one. So places keep
+// what they are, and the layers between them start near the identity. (Random directions and those of the greatest
+// variance both gave worse forecasts.)
+void write_neighbourhoods(const TensorView& view) {
+    const std::int64_t rows = view.type.shape[0];
+    const std::int64_t columns = view.type.shape[1];
+    std::memset(view.data, 0, view.type.bytes());
+    for (std::int64_t column = 0; column < columns; ++column) {
+        const std::int64_t begin = column * rows / columns;
+        const std::int64_t end = (column + 1) * rows / columns;
+        for (std::int64_t row = begin; row < end; ++row)
+            view.as<float>()[row * columns + column] = 1 / std::sqrt(static_cast<float>(end - begin));
+    }
 }
 
 // For each gate the identity with some noise: at first every place is a network of its own, and places come to see
@@ -156,6 +137,12 @@ class Net3Nodes {
 
   private:
     ValueId weight(const std::string& name) { return builder_.variable(name, types_.at(name)); }
+    // A bias repeated over places and steps: the same row for every step of the window.
+    ValueId bias_row(const std::string& name, const ModeAxis& axis, std::int64_t steps) {
+        ValueId& row = bias_rows_[name];
+        if (!row.valid()) row = ops::spread_mode(builder_, weight(name), axis, steps);
+        return row;
+    }
     bool narrows(std::size_t mode) const { return net_.compresses() && net_.compressed[mode] < net_.modes[mode]; }
     Shape rows_of(std::int64_t width) const {
         Shape shape{rows_[0], width};
@@ -199,9 +186,8 @@ class Net3Nodes {
         if (net_.covariates > 0)
             sum = ops::add(builder_, sum,
                            ops::mode_product(builder_, covariates, weight("convolution/covariates"), last, true));
-        const ValueId bias =
-            ops::spread_mode(builder_, weight("convolution/bias"), ModeAxis{1, net_.series(), 1}, steps);
-        return ops::relu(builder_, ops::bias_add(builder_, sum, bias));
+        return ops::relu(builder_,
+                         ops::bias_add(builder_, sum, bias_row("convolution/bias", {1, net_.series(), 1}, steps)));
     }
 
     ValueId compress(ValueId features) {
@@ -233,8 +219,8 @@ class Net3Nodes {
 
     ValueId input_gates(ValueId compressed, std::int64_t steps) {
         const std::int64_t places = net_.recurrence == Net3Recurrence::kPerPlace ? 1 : net_.inner_places();
-        const ValueId bias = ops::spread_mode(builder_, weight("recurrence/bias"), {kGates, places, 1}, steps);
-        return ops::bias_add(builder_, layers("recurrence/input", compressed, net_.features), bias);
+        return ops::bias_add(builder_, layers("recurrence/input", compressed, net_.features),
+                             bias_row("recurrence/bias", {kGates, places, 1}, steps));
     }
 
     ops::LstmState next_state(ValueId gates, const ops::LstmState& previous) {
@@ -255,17 +241,16 @@ class Net3Nodes {
     ValueId output(ValueId hidden, ValueId features) {
         const ValueId sum =
             ops::add(builder_, head("head/recurrence", restored(hidden, net_.hidden)), head("head/features", features));
-        ValueId bias = weight("head/bias");
-        if (net_.shared_head) bias = ops::spread_mode(builder_, bias, {1, net_.series(), 1});
+        const ValueId bias = net_.shared_head ? bias_row("head/bias", {1, net_.series(), 1}, 1) : weight("head/bias");
         return ops::bias_add(builder_, sum, bias);
     }
 
     // The autoregression's part: the steps so far, the last one with the coefficient of the last.
     ValueId autoregression(std::span<const ValueId> steps) {
         if (coefficients_.empty()) {
-            const ValueId all = ops::stop_gradient(builder_, weight("skip/coefficients"));
-            coefficients_ = ops::split_columns(
-                builder_, ops::broadcast_rows(builder_, all, rows_of(net_.window * net_.series())), net_.window);
+            const ValueId all =
+                ops::broadcast_rows(builder_, weight("skip/coefficients"), rows_of(net_.window * net_.series()));
+            coefficients_ = ops::split_columns(builder_, all, net_.window);
         }
         ValueId sum;
         for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -273,7 +258,7 @@ class Net3Nodes {
             const ValueId term = ops::multiply(builder_, steps[i], coefficient);
             sum = sum.valid() ? ops::add(builder_, sum, term) : term;
         }
-        return ops::bias_add(builder_, sum, ops::stop_gradient(builder_, weight("skip/constant")));
+        return ops::bias_add(builder_, sum, weight("skip/constant"));
     }
 
     ValueId with_skip(ValueId forecast, std::span<const ValueId> steps) {
@@ -328,6 +313,7 @@ class Net3Nodes {
     std::span<const ValueId> inputs_;
     std::map<std::string, TensorType> types_;
     std::map<std::size_t, ValueId> graphs_;
+    std::map<std::string, ValueId> bias_rows_;
     std::vector<ValueId> coefficients_;  // by step, of the whole batch
     Shape rows_;
 };
@@ -372,7 +358,7 @@ void Net3Network::declare_parameters(std::uint64_t seed, std::vector<float> skip
 
     for (std::size_t m = 0; net.compresses() && m < inner.size(); ++m)
         if (inner[m] < net.modes[m])
-            declare(numbered("compression/mode_", m), {net.modes[m], inner[m]}, orthonormal_content(seed, stream()));
+            declare(numbered("compression/mode_", m), {net.modes[m], inner[m]}, write_neighbourhoods);
 
     const std::int64_t kinds = net.recurrence == Net3Recurrence::kPerPlace ? net.inner_places() : 1;
     for (const auto& [side, from] : {std::pair<std::string, std::int64_t>{"recurrence/input", net.features},

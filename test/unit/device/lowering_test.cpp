@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "device/cpu/cpu_device.h"
+#include "graph/element_updates.h"
 #include "graph/ops/add.h"
 #include "graph/ops/bias_add.h"
 #include "graph/ops/matmul.h"
@@ -38,6 +39,47 @@ TEST(Lowering, PredictionIsOneTileGroup) {
     const auto results = std::ranges::count_if(
         lowered.lowered.tensors, [](const LoweredTensor& tensor) { return tensor.kind == LoweredKind::kResult; });
     EXPECT_EQ(results, 3);
+}
+
+// A moment is used by nothing but its update, which becomes an op a slice; parameter and gradient stay whole.
+TEST(Lowering, UpdatesAreCutIntoSlices) {
+    constexpr std::uint64_t kSlice = 4096;
+    const Program program = training_program({.batch = 64, .features = 40, .hidden = 64});
+    LoweringOptions options{.batch_invariant = false, .split_chains = true, .slice_bytes = kSlice};
+    for (const ValueId id : program.variables()) {
+        const std::string& name = program.value(id).name;
+        EXPECT_EQ(is_updated_by_element(program, id), name.ends_with("/first") || name.ends_with("/second")) << name;
+        if (is_updated_by_element(program, id)) options.sliced_variables.push_back(id);
+    }
+    const TileProgram lowered = lower(program, options);
+    for (const ValueId id : options.sliced_variables) {
+        const std::uint64_t bytes = program.value(id).type.bytes();
+        std::uint64_t end = 0;
+        for (std::size_t i = 0; i < lowered.lowered.tensors.size(); ++i) {
+            const LoweredTensor& tensor = lowered.lowered.tensors[i];
+            if (tensor.value != id) continue;
+            EXPECT_EQ(tensor.value_offset, end);
+            EXPECT_EQ(tensor.bytes, std::min(kSlice, bytes - end));
+            end += tensor.bytes;
+            const auto index = static_cast<std::int32_t>(i);
+            EXPECT_EQ(std::ranges::count_if(
+                          lowered.lowered.ops,
+                          [&](const LoweredOp& op) { return std::ranges::find(op.writes, index) != op.writes.end(); }),
+                      1)
+                << tensor.name;
+        }
+        EXPECT_EQ(end, bytes);
+    }
+}
+
+// What a forward pass reads cannot be stored in slices.
+TEST(Lowering, OtherVariablesAreNotSliced) {
+    const Program program = training_program({.batch = 64, .features = 40, .hidden = 64});
+    const LoweringOptions options{.batch_invariant = false,
+                                  .split_chains = true,
+                                  .sliced_variables = {program.variables()[0]},
+                                  .slice_bytes = 4096};
+    EXPECT_THROW(lower(program, options), InternalError);
 }
 
 TEST(Lowering, TrainingStepHasFewJoins) {

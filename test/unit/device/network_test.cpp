@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "device/cpu/cpu_device.h"
+#include "graph/element_updates.h"
 #include "graph/interpreter.h"
 #include "unit/device/device_run.h"
 #include "unit/device/layered_network.h"
@@ -141,6 +142,25 @@ TEST_P(Network, BitsDoNotDependOnSplitChains) {
     const std::vector<float> pieces = state_after(device, program, extent, 3, split);
     ASSERT_EQ(whole.size(), pieces.size());
     EXPECT_EQ(std::memcmp(whole.data(), pieces.data(), whole.size() * sizeof(float)), 0);
+}
+
+TEST_P(Network, BitsDoNotDependOnSlices) {
+    const Program program = training_program(GetParam());
+    const std::int64_t extent = GetParam().batch - 5;
+    CpuDevice device(2);
+    LoweringOptions options{.batch_invariant = false, .split_chains = true};
+    const std::size_t ops = device.lower(program, options)->lowered().ops.size();
+    const std::vector<float> whole = state_after(device, program, extent, 3, options);
+    for (ValueId id : program.variables())
+        if (is_updated_by_element(program, id)) options.sliced_variables.push_back(id);
+    ASSERT_FALSE(options.sliced_variables.empty());
+    for (const std::uint64_t slice_bytes : {64, 832, 1984}) {
+        options.slice_bytes = slice_bytes;
+        EXPECT_GT(device.lower(program, options)->lowered().ops.size(), ops);
+        const std::vector<float> slices = state_after(device, program, extent, 3, options);
+        ASSERT_EQ(whole.size(), slices.size());
+        EXPECT_EQ(std::memcmp(whole.data(), slices.data(), whole.size() * sizeof(float)), 0) << slice_bytes;
+    }
 }
 
 TEST_P(Network, PredictionsDoNotDependOnTheBatch) {

@@ -103,6 +103,7 @@ TEST(Monitor, ATrainingIsSeenByOtherSessions) {
     EXPECT_EQ(std::stoull(cell(pool, job, "comfortable_bytes")), extent) << "nothing moves";
     EXPECT_EQ(cell(pool, job, "swapped_bytes"), "0");
     EXPECT_EQ(cell(pool, job, "copied_in"), "0");
+    EXPECT_EQ(cell(pool, job, "replans"), "0");
 
     const client::MonitorTable tensors = monitor(*watcher, "tensors");
     EXPECT_GT(tensors.rows.size(), 10U);

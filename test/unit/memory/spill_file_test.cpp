@@ -5,9 +5,13 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -53,9 +57,13 @@ class TemporaryDirectory {
     std::filesystem::path path_;
 };
 
+std::unique_ptr<SpillFile> create(SpillSpace& space, std::uint64_t bytes) {
+    return space.create(bytes, std::chrono::milliseconds(0), nullptr);
+}
+
 std::string sqlstate_of(SpillSpace& space, std::uint64_t bytes) {
     try {
-        space.create(bytes);
+        create(space, bytes);
     } catch (const Error& error) {
         EXPECT_FALSE(error.detail().empty());
         EXPECT_FALSE(error.hint().empty());
@@ -66,7 +74,7 @@ std::string sqlstate_of(SpillSpace& space, std::uint64_t bytes) {
 
 void round_trip(const std::string& directory) {
     SpillSpace space(directory, 16 * kMegabyte);
-    const auto file = space.create(5 * kMegabyte);
+    const auto file = create(space, 5 * kMegabyte);
     const Buffer first(3 * kMegabyte + 4096, 1);
     const Buffer second(kMegabyte, 2);
     write_pieces(*file, 0, first.span());
@@ -96,11 +104,11 @@ TEST(SpillFile, SpaceIsChargedAndGivenBackAndHasNoName) {
     const TemporaryDirectory directory;
     SpillSpace space(directory.path(), 8 * kMegabyte);
     {
-        const auto one = space.create(3 * kMegabyte + 1);
+        const auto one = create(space, 3 * kMegabyte + 1);
         EXPECT_EQ(one->bytes(), 3 * kMegabyte + 4096);
         EXPECT_EQ(space.used(), 3 * kMegabyte + 4096);
         EXPECT_TRUE(directory.is_empty());
-        const auto other = space.create(4 * kMegabyte);
+        const auto other = create(space, 4 * kMegabyte);
         EXPECT_EQ(space.used(), 7 * kMegabyte + 4096);
         EXPECT_EQ(sqlstate_of(space, kMegabyte), sqlstate::kInsufficientResources);
         EXPECT_EQ(space.used(), 7 * kMegabyte + 4096) << "a refusal changes nothing";
@@ -112,11 +120,59 @@ TEST(SpillFile, TheLimitAppliesToNewFiles) {
     const TemporaryDirectory directory;
     SpillSpace space(directory.path(), kMegabyte);
     EXPECT_EQ(sqlstate_of(space, 2 * kMegabyte), sqlstate::kConfigurationLimitExceeded);
-    const auto one = space.create(kMegabyte);
+    const auto one = create(space, kMegabyte);
     space.configure(directory.path(), 0);
     EXPECT_EQ(sqlstate_of(space, 4096), sqlstate::kConfigurationLimitExceeded);
     space.configure(directory.path(), 4 * kMegabyte);
-    EXPECT_NO_THROW(space.create(3 * kMegabyte));
+    EXPECT_NO_THROW(create(space, 3 * kMegabyte));
+    EXPECT_EQ(space.used(), kMegabyte);
+}
+
+// Two requests wait, of which the younger would fit at once; each gets its file when the one before it has.
+TEST(SpillFile, RequestsWaitInTheOrderOfArrival) {
+    const TemporaryDirectory directory;
+    SpillSpace space(directory.path(), 4 * kMegabyte);
+    auto held = create(space, 3 * kMegabyte);
+    EXPECT_EQ(space.try_create(2 * kMegabyte), nullptr);
+    std::vector<int> order;
+    std::mutex mutex;
+    std::atomic<int> begun{0};
+    const auto wait = [&](int number, std::uint64_t bytes) {
+        ++begun;
+        const auto file = space.create(bytes, std::nullopt, nullptr);
+        const std::scoped_lock lock(mutex);
+        order.push_back(number);
+    };
+    std::jthread older(wait, 1, 4 * kMegabyte);
+    // A file of all that is left can be had until the older request is in line.
+    while (space.try_create(kMegabyte) != nullptr)
+        std::this_thread::yield();
+    std::jthread younger(wait, 2, kMegabyte);
+    while (begun < 2)
+        std::this_thread::yield();
+    {
+        const std::scoped_lock lock(mutex);
+        EXPECT_TRUE(order.empty());
+    }
+    held.reset();
+    older.join();
+    younger.join();
+    EXPECT_EQ(order, (std::vector<int>{1, 2}));
+    EXPECT_EQ(space.used(), 0U);
+}
+
+TEST(SpillFile, AWaitEndsWithItsStopFlag) {
+    const TemporaryDirectory directory;
+    SpillSpace space(directory.path(), kMegabyte);
+    const auto held = create(space, kMegabyte);
+    StopFlag stop{false};
+    std::jthread stopper([&] { stop = true; });
+    try {
+        space.create(kMegabyte, std::nullopt, &stop);
+        FAIL() << "there was no space";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.sqlstate(), sqlstate::kQueryCanceled);
+    }
     EXPECT_EQ(space.used(), kMegabyte);
 }
 
@@ -133,7 +189,7 @@ TEST(SpillFile, MoreThanTheDiskHoldsIsAFullDisk) {
     const auto free = std::filesystem::space(directory.path()).available;
     SpillSpace space(directory.path(), ~std::uint64_t{0} / 4);
     try {
-        space.create(free + (std::uint64_t{1} << 30));
+        create(space, free + (std::uint64_t{1} << 30));
         GTEST_SKIP() << "this file system promises more than it has";
     } catch (const Error& error) {
         EXPECT_EQ(error.sqlstate(), sqlstate::kDiskFull);
@@ -144,7 +200,7 @@ TEST(SpillFile, MoreThanTheDiskHoldsIsAFullDisk) {
 TEST(SpillFile, TransfersOutsideAreADefect) {
     const TemporaryDirectory directory;
     SpillSpace space(directory.path(), kMegabyte);
-    const auto file = space.create(8192);
+    const auto file = create(space, 8192);
     const Buffer buffer(8192);
     EXPECT_THROW(file->write(4096, buffer.span()), InternalError);
     EXPECT_THROW(file->read(12288, buffer.span()), InternalError);
@@ -154,7 +210,7 @@ TEST(SpillFile, TransfersOutsideAreADefect) {
 TEST(SpillFile, ReadingAndWritingAtOnce) {
     const TemporaryDirectory directory;
     SpillSpace space(directory.path(), 16 * kMegabyte);
-    const auto file = space.create(8 * kMegabyte);
+    const auto file = create(space, 8 * kMegabyte);
     const Buffer left(4 * kMegabyte, 1);
     const Buffer right(4 * kMegabyte, 2);
     const Buffer got(4 * kMegabyte, 3);

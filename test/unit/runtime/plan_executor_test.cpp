@@ -199,7 +199,7 @@ TEST_P(PlanExecution, OnTheCpuAndTheDiskToo) {
     CpuDevice device(2);
     Moving moving(device, GetParam(), lanes_);
     SpillSpace space(::testing::TempDir(), std::uint64_t{1} << 30);
-    const auto file = space.create(moving.layout.bytes);
+    const auto file = space.try_create(moving.layout.bytes);
     moving.start(*file);
     EXPECT_EQ(moving.run(9), bits_in_place(device, 9));
 }
@@ -224,7 +224,7 @@ TEST_P(PlanExecution, RunsDoNotAllocate) {
     FakeDevice device;
     Moving moving(device, GetParam(), lanes_);
     SpillSpace space(::testing::TempDir(), std::uint64_t{1} << 30);
-    const auto file = space.create(moving.layout.bytes);
+    const auto file = space.try_create(moving.layout.bytes);
     moving.start(*file);
     for (int i = 0; i < 3; ++i)
         moving.instance->run(*moving.stream, nullptr);
