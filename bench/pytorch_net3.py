@@ -80,15 +80,16 @@ class Net3(torch.nn.Module):
         # Tensor LSTM.
         bias = self.gate_bias.expand(4, 1, narrow_second, d).reshape(4, 1, 1, narrow_second * d)
         inputs = self.input(narrow, self.input.prepared()) + bias
-        inputs = inputs.view(4, batch, window, narrow_first, narrow_second * d)
+        inputs = inputs.view(4, batch, window, narrow_first, narrow_second * d).unbind(2)  # one gradient for all steps
         prepared = self.hidden.prepared()
-        gates = inputs[:, :, 0]
+        gates = inputs[0]
         cell = None
         for step in range(window):
             if step > 0:
-                gates = inputs[:, :, step] + self.hidden(state.transpose(1, 2), prepared)
-            forget, store, output = torch.sigmoid(gates[:3]).unbind(0)
-            change = store * torch.tanh(gates[3])
+                gates = inputs[step] + self.hidden(state.transpose(1, 2), prepared)
+            three, change = gates.split([3, 1])
+            forget, store, output = torch.sigmoid(three).unbind(0)
+            change = store * torch.tanh(change.squeeze(0))
             cell = change if cell is None else forget * cell + change
             state = output * torch.tanh(cell)  # [batch, narrow first, narrow second d]
         # Back to all places, and the heads.
