@@ -1,6 +1,6 @@
 // The planner and all baselines on the event clock, as CSV on stdout. Exact and repeatable.
 //
-//   planner_sweep single NETWORK    budgets x speeds of the link x methods
+//   planner_sweep single NETWORK [METHOD]    budgets x speeds of the link x methods
 //   planner_sweep jobs NETWORK      several equal jobs
 //   planner_sweep memory NETWORK    bytes that are open over the time of a step, for each method
 //   planner_sweep names             all networks; without NETWORK the synthetic programs are taken
@@ -23,7 +23,7 @@ constexpr double kRatios[] = {2, 1, 0.5, 0.2, 0.1};
 constexpr double kShares[] = {1, 0.8, 0.6, 0.4, 0.3};
 constexpr double kMiB = 1 << 20;
 
-void sweep_single(const std::vector<Workload>& works) {
+void sweep_single(const std::vector<Workload>& works, const std::string& only) {
     std::printf(
         "network,ops,state_share,ratio,share,budget_mib,method,time_ratio,extent_mib,in_mib,out_mib,recompute_share,"
         "stall_in_share,stall_out_share,plan_ms\n");
@@ -31,6 +31,7 @@ void sweep_single(const std::vector<Workload>& works) {
         const std::uint64_t full = liveness_bytes(work.request(1));
         for (const double share : kShares)
             for (const Method& method : methods()) {
+                if (!only.empty() && method.name != only) continue;
                 const auto budget = static_cast<std::uint64_t>(share * static_cast<double>(full));
                 std::optional<Plan> plan;
                 double plan_ms = 0;
@@ -142,7 +143,7 @@ int main(int count, char** arguments) {
         works.push_back(network_workload(arguments[2]));
     else
         works = synthetic_workloads();
-    if (part == "single") sweep_single(works);
+    if (part == "single") sweep_single(works, count > 3 ? arguments[3] : "");
     if (part == "jobs") sweep_jobs(works);
     if (part == "memory") sweep_memory(works);
     return 0;

@@ -51,7 +51,7 @@ RESET ROLE;
 -- Too small a share is an error that says what is needed, and how to get it.
 SET tensile.max_pool_share = 0.01;
 SELECT regexp_replace(test.error($$SELECT * FROM tensile.train('large', 'mlp', 'SELECT a, b, y FROM test.points', target => '{y}',
-    options => '{"epochs": 1, "hidden": [1024, 1024, 1024]}')$$), '[0-9.]+ (MB|GB)', '# MB', 'g');
+    options => '{"epochs": 1, "hidden": [2048, 2048, 2048]}')$$), '[0-9.]+ (MB|GB)', '# MB', 'g');
 RESET tensile.max_pool_share;
 SELECT count(*) FROM tensile.models WHERE name = 'large';
 

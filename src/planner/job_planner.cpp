@@ -23,9 +23,10 @@ constexpr int kAwaySteps = 8;
 // A job that is so little slower with all variables resident keeps them.
 constexpr double kGoodEnough = 1.005;
 
-// Of so many ops several plans are made, and for so many of the shares.
+// Of so many ops several plans are made: for so many of the shares, and for more where ops are few.
 constexpr std::size_t kSmallProgram = 640;
 constexpr std::size_t kPlannedSteps = 3;
+constexpr std::size_t kPlannedOps = 1000;
 
 constexpr std::uint64_t kLittleState = 20;  // one such part of the budget
 
@@ -179,7 +180,9 @@ class JobPlanner {
     std::optional<JobPlan> plan_small(std::uint64_t budget) const {
         double compute = 0;
         double shares = 0;
+        std::size_t ops = 1;
         for (const ProgramTask& task : request_.programs) {
+            ops = std::max(ops, task.program->ops.size());
             if (task.program->ops.size() > kSmallProgram) return std::nullopt;
             for (const double seconds : task.op_seconds)
                 compute += task.share * seconds;
@@ -193,7 +196,7 @@ class JobPlanner {
         // Estimates know no staleness, with which all variables resident are often best: that is always planned.
         if (!steps.empty()) std::sort(steps.begin() + 1, steps.end());
         std::optional<JobPlan> best;
-        for (std::size_t i = 0; i < std::min(steps.size(), kPlannedSteps); ++i) {
+        for (std::size_t i = 0; i < std::min(steps.size(), std::max(kPlannedSteps, kPlannedOps / ops)); ++i) {
             auto result = plan_with(pack(away_at(steps[i].second)), budget);
             if (result && (!best || result->step_seconds < best->step_seconds)) best = std::move(result);
             if (best && best->step_seconds * shares <= kGoodEnough * compute) break;

@@ -13,7 +13,9 @@ constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
 // Greedy placement looks at all blocks that overlap in time: affordable up to so many, and to so many within a limit,
 // which is asked for while other plans are still possible.
 constexpr std::size_t kGreedyBlocks = 6000;
-constexpr std::size_t kGreedyBlocksWithinLimit = 1200;
+constexpr std::size_t kGreedyBlocksWithinLimit = 400;
+// The smallest extent is not looked for further once it is so near the floor.
+constexpr double kSmallEnough = 1.005;
 
 struct Block {
     std::int32_t first;
@@ -330,7 +332,8 @@ class Search {
 
   private:
     bool is_done() const {
-        return best_.extent_bytes == floor_ || (rules_.limit != kNowhere && best_.extent_bytes <= rules_.limit);
+        if (rules_.limit != kNowhere) return best_.extent_bytes <= rules_.limit;
+        return static_cast<double>(best_.extent_bytes) <= kSmallEnough * static_cast<double>(floor_);
     }
 
     void keep(std::uint64_t extent) {
@@ -349,16 +352,16 @@ class Search {
         std::int32_t end = 0;
         for (const Block& block : blocks_)
             end = std::max(end, block.last);
+        for (const bool backwards : {false, true})
+            sweep({Fit::kLowest, backwards, 0, rules_.limit});
         std::vector<std::uint64_t> tops;
         if (rules_.limit != kNowhere) tops.push_back(rules_.limit);
         for (const double slack : {1.0, 1.01, 1.03})
             if (rules_.limit == kNowhere)
                 tops.push_back(
                     round_up(static_cast<std::uint64_t>(static_cast<double>(floor_) * slack), rules_.alignment));
-        for (const bool backwards : {false, true})
-            sweep({Fit::kLowest, backwards, 0, rules_.limit});
         for (const std::uint64_t top : tops)
-            for (const std::int32_t long_length : {2, 8, end / 8, end / 3})
+            for (const std::int32_t long_length : {8, end / 3})
                 for (const bool backwards : {false, true})
                     if (top < best_.extent_bytes && top <= rules_.limit)
                         sweep({Fit::kTwoEnds, backwards, long_length, top});

@@ -11,6 +11,7 @@
 
 #include "planner/access_sequence.h"
 #include "planner/event_clock.h"
+#include "planner/fitting.h"
 #include "planner/op_order.h"
 #include "planner/prefetch.h"
 #include "planner/rehearsal.h"
@@ -32,17 +33,18 @@ struct Weights {
     bool moves_residents = false;
 };
 constexpr double kNoCopies = 1e4;  // a price at which copies are the last resort
-// The first kFewest suit programs of any size; the others are tried where programs are small, those first that found
-// the fastest plan most often over networks, budgets and links.
+// The first kFewest are always tried; the others where a program is small or its steps are long.
 constexpr std::size_t kFewest = 6;
-constexpr std::array<Weights, 20> kPortfolio = {{
+constexpr std::array<Weights, 22> kPortfolio = {{
     {0.3, true, 0.1, Relief::kNextUse},
     {0.1, true, 0.05},
     {0.3, true, 0.0},
     {1.0, true, 0.05},
     {1.0, false, 0.1},
     {30.0, true, 0.0},
+    {1.0, false, 0.0, Relief::kNextUse},
     {0.3, true, 0.0, Relief::kStaleness},
+    {1.0, false, 0.1, Relief::kNextUse, true},
     {0.1, true, 0.05, Relief::kStaleness, true, false},
     {1.0, true, 0.05, Relief::kPressure, true, true},
     {0.03, true, 0.1, Relief::kStaleness, false, false},
@@ -60,10 +62,10 @@ constexpr std::array<Weights, 20> kPortfolio = {{
 
 // Parts of the budget that are tried in turn until the placement fits, and the part above which an op has the extent
 // to itself; 0: all ops.
-constexpr std::array<double, 7> kTightness = {1.0, 0.98, 0.95, 0.91, 0.86, 0.75, 0.6};
+constexpr std::array<double, 6> kTightness = {0.98, 0.95, 0.91, 0.86, 0.75, 0.6};
 
-// The parts that are searched for small programs.
-constexpr std::array<double, 3> kSearched = {1.0, 0.98, 0.91};
+// The parts that are searched: a tighter limit leaves placement more room.
+constexpr std::array<double, 4> kSearched = {1.0, 0.98, 0.95, 0.89};
 
 std::uint64_t part_of(std::uint64_t bytes, double part) {
     return static_cast<std::uint64_t>(static_cast<double>(bytes) * part);
@@ -79,6 +81,8 @@ class Planner {
         accesses_ = &*program_order_;
         for (std::size_t i = 0; i < task.homes.size(); ++i)
             if (task.homes[i].home == Home::kResident) own_state_ += aligned_size(task.program->tensors[i].bytes);
+        has_away_ = std::any_of(task.homes.begin(), task.homes.end(),
+                                [](const TensorHome& home) { return home.home == Home::kHost; });
     }
 
     // Places that are copied are aligned more than others: the least can be that of a plan that moves nothing.
@@ -95,8 +99,11 @@ class Planner {
         const std::uint64_t available = available_of(budget);
         choose_order(budget);
         std::optional<PlannedTime> result;
-        if (least_in_place(*accesses_) <= budget) result = place_in_place(budget);
-        if (!result) result = plan_with_movement(available, budget);
+        // Variables that are away have copies to schedule even where everything fits.
+        if (!has_away_ && least_in_place(*accesses_) <= budget) result = place_in_place(budget);
+        if (!result) result = search(available, budget);
+        if (!result && has_away_ && least_in_place(*accesses_) <= budget) result = place_in_place(budget);
+        if (!result) result = plan_exclusively(available, budget);
         result->plan.minimum_bytes = std::min(least(), result->plan.extent_bytes);
         return result;
     }
@@ -106,22 +113,31 @@ class Planner {
         if (budget < least()) return best;
         const std::uint64_t available = available_of(budget);
         choose_order(budget);
-        if (least_in_place(*accesses_) <= budget) return steady_seconds(*accesses_, in_place(), task_.link);
+        if (!has_away_ && least_in_place(*accesses_) <= budget)
+            return steady_seconds(*accesses_, in_place(), task_.link);
         const std::span<const Weights> few(kPortfolio.data(), is_small() ? kFewest : 1);
-        const std::vector<Contest> contests = compete(few, part_of(available, kTightness[1]), kUnlimited);
+        const std::vector<Contest> contests = compete(few, part_of(available, kTightness[0]), kUnlimited);
         if (!contests.empty()) best = contests.front().seconds;
         // Where ops must have the extent to themselves, time is long but finite.
         return std::min(best, kHopeless * accesses_->begin_of(accesses_->end()));
     }
 
   private:
-    static constexpr std::size_t kRehearsedOps = 5000;  // of all candidates together
-    static constexpr double kGoodEnough = 1.002;        // of the compute time
+    // Ops rehearsed by all candidates together at one limit: so many at least, and so many in what the search may take
+    // of a step, because a job has many of them. An op takes about as long as that to rehearse and to judge.
+    static constexpr double kRehearsedOps = 5000;
+    static constexpr double kShareOfStep = 0.02;
+    static constexpr double kSecondsPerOp = 1e-6;
+    static constexpr double kGoodEnough = 1.002;  // of the compute time
     static constexpr double kHopeless = 1e6;
     static constexpr double kHardlySlower = 1.02;
-    static constexpr std::size_t kFinalists = 2;
-    static constexpr std::size_t kJudged = 4;      // at each limit, by the event clock
-    static constexpr double kStillHopeful = 1.15;  // of an estimate, which rather is too long
+    static constexpr std::size_t kFinalists = 3;   // judged by the event clock
+    static constexpr std::size_t kPlaced = 4;      // at each limit
+    static constexpr double kStillHopeful = 1.05;  // of an estimate, which rather is too long
+    static constexpr double kUnknown = std::numeric_limits<double>::infinity();
+    // Stays of more positions, or of more than a part of all, come from the bottom when they are fitted.
+    static constexpr std::int32_t kLongStay = 8;
+    static constexpr std::int32_t kLongPart = 8;
 
     struct Contest {
         double seconds;
@@ -195,8 +211,11 @@ class Planner {
 
     // How many of the portfolio compete.
     std::size_t candidates() const {
-        const std::size_t affordable = kRehearsedOps / std::max<std::size_t>(1, task_.program->ops.size());
-        return std::clamp(affordable, kFewest, kPortfolio.size());
+        const double seconds = accesses_->begin_of(accesses_->end());
+        const auto ops = static_cast<double>(std::max<std::size_t>(1, task_.program->ops.size()));
+        const double affordable = (kRehearsedOps + kShareOfStep * seconds / kSecondsPerOp) / ops;
+        if (affordable >= static_cast<double>(kPortfolio.size())) return kPortfolio.size();
+        return std::max(kFewest, static_cast<std::size_t>(affordable));
     }
     bool is_small() const { return candidates() > kFewest; }
 
@@ -218,27 +237,21 @@ class Planner {
         return contests;
     }
 
-    // The best rehearsal at the widest limit for which placement succeeds. Once placement has failed, only those
-    // compete that were best until then. For small programs the event clock judges several, at several limits.
-    std::optional<PlannedTime> plan_with_movement(std::uint64_t available, std::uint64_t budget) const {
-        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + candidates());
-        if (is_small())
-            if (auto result = search(contenders, available, budget)) return result;
-        for (const bool exclusive : {false, true})
-            for (const double tightness : kTightness) {
-                if (exclusive && tightness == 1.0) continue;
-                const std::vector<Contest> contests =
-                    compete(contenders, part_of(available, tightness), exclusive ? available : kUnlimited);
-                if (contests.empty()) continue;
-                // A schedule that is hardly slower is better than a tighter limit.
-                contenders.clear();
-                for (const Contest& contest : contests) {
-                    if (contest.seconds > kHardlySlower * contests.front().seconds || contenders.size() == kFinalists)
-                        break;
-                    if (auto result = place(contest.schedule, budget)) return result;
-                    contenders.push_back(contest.weights);
-                }
+    // Ops may have the extent to themselves.
+    std::optional<PlannedTime> plan_exclusively(std::uint64_t available, std::uint64_t budget) const {
+        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + kFewest);
+        for (const double tightness : kTightness) {
+            const std::vector<Contest> contests = compete(contenders, part_of(available, tightness), available);
+            if (contests.empty()) continue;
+            // A schedule that is hardly slower is better than a tighter limit.
+            contenders.clear();
+            for (const Contest& contest : contests) {
+                if (contest.seconds > kHardlySlower * contests.front().seconds || contenders.size() == kFinalists)
+                    break;
+                if (auto result = place(contest.schedule, budget)) return result;
+                contenders.push_back(contest.weights);
             }
+        }
         RehearsalRules alone;
         alone.limit_bytes = available;
         alone.exclusive_above = 0;
@@ -248,24 +261,66 @@ class Planner {
         return place(rehearse(*accesses_, task_.link, alone)->schedule, budget);
     }
 
-    // Of the schedules that promise most at each limit, the plan that the event clock finds to be the fastest.
-    std::optional<PlannedTime> search(std::span<const Weights> contenders, std::uint64_t available,
-                                      std::uint64_t budget) const {
+    // A schedule with its offsets, and the plan where that was made to find them.
+    struct Placed {
+        double seconds = 0;  // by the schedule clock
+        FittedSchedule fitted;
+        std::optional<Plan> plan;
+    };
+
+    // Of the schedules that promise most at each limit, the plan that the event clock finds to be the fastest. A
+    // tighter limit leaves placement more room; only the better half of the candidates is tried at each next one.
+    std::optional<PlannedTime> search(std::uint64_t available, std::uint64_t budget) const {
+        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + candidates());
         const double good = kGoodEnough * accesses_->begin_of(accesses_->end());
-        std::optional<PlannedTime> best;
+        std::vector<Placed> placed;
+        double least = kUnknown;
         for (const double part : kSearched) {
-            std::size_t judged = 0;
-            for (const Contest& contest : compete(contenders, part_of(available, part), kUnlimited)) {
-                if (judged == kJudged || (best && contest.seconds > kStillHopeful * best->seconds)) break;
-                auto result = place(contest.schedule, budget);
-                if (!result) continue;
-                ++judged;
-                result->seconds = clocked_seconds(result->plan);
-                if (!best || result->seconds < best->seconds) best = std::move(result);
-                if (best->seconds <= good) return best;
+            const std::vector<Contest> contests = compete(contenders, part_of(available, part), kUnlimited);
+            for (std::size_t i = 0; i < std::min(contests.size(), kPlaced) && least > good; ++i) {
+                if (contests[i].seconds >= least) break;
+                add_placements(contests[i], budget, placed);
+                for (const Placed& one : placed)
+                    least = std::min(least, one.seconds);
             }
+            if (least <= good) break;
+            if (contests.empty()) continue;
+            contenders.clear();
+            for (const Contest& contest : contests)
+                if (2 * contenders.size() < contests.size()) contenders.push_back(contest.weights);
+        }
+        std::stable_sort(placed.begin(), placed.end(),
+                         [](const Placed& a, const Placed& b) { return a.seconds < b.seconds; });
+        std::optional<PlannedTime> best;
+        for (std::size_t i = 0; i < std::min(placed.size(), kFinalists); ++i) {
+            if (best && placed[i].seconds > kStillHopeful * best->seconds) break;
+            PlannedTime planned;
+            if (placed[i].plan)
+                planned.plan = *std::move(placed[i].plan);
+            else
+                planned.plan = place_schedule_at(*task_.program, placed[i].fitted.schedule, task_.homes,
+                                                 task_.state_bytes, placed[i].fitted.offsets);
+            planned.seconds = clocked_seconds(planned.plan);
+            if (!best || planned.seconds < best->seconds) best = std::move(planned);
+            if (best->seconds <= good) break;
         }
         return best;
+    }
+
+    // As it is, or changed until it fits in one of two ways.
+    void add_placements(const Contest& contest, std::uint64_t budget, std::vector<Placed>& placed) const {
+        if (auto plan = place_schedule(*task_.program, contest.schedule, task_.homes, task_.state_bytes, budget)) {
+            placed.push_back({contest.seconds, {}, std::move(plan)});
+            return;
+        }
+        const AccessSequence& accesses = accesses_of(contest.weights);
+        for (const std::int32_t long_stay : {kLongStay, accesses_->end() / kLongPart}) {
+            auto fitted = fit_schedule(accesses, contest.schedule, task_.link,
+                                       {task_.state_bytes, budget, kCopyAlignment, long_stay});
+            if (!fitted) continue;
+            const double seconds = steady_seconds(accesses, fitted->schedule, task_.link);
+            placed.push_back({seconds, *std::move(fitted), std::nullopt});
+        }
     }
 
     double clocked_seconds(const Plan& plan) const {
@@ -279,6 +334,7 @@ class Planner {
     const AccessSequence* accesses_ = nullptr;  // the better one of both
     std::uint64_t least_ = 0;                   // once it was asked for
     std::uint64_t own_state_ = 0;               // of the program's own resident variables
+    bool has_away_ = false;                     // a variable whose only copy between executions is the host's
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The plan of one program within a budget, with the homes of its variables given: keep, copy out and in, drop, compute
 // again, chosen for the least time of an execution in the steady state. A program that fits gets a plan that moves
-// nothing. Several rehearsals that weigh copies and recomputation differently compete, judged by the schedule clock,
-// and by the event clock where the program is small. Deterministic. Knows neither devices nor memory.
+// nothing. Several rehearsals that weigh copies and recomputation differently compete, the more of them the longer a
+// step takes; the schedule clock judges all, the event clock the best. Deterministic. Knows neither devices nor memory.
 #pragma once
 
 #include <cstdint>

@@ -32,6 +32,9 @@ class Recomputation {
     // Runs that depend on the tensor one after another.
     std::int32_t height(std::int32_t tensor) const { return of(tensor).height; }
 
+    // Runs that were looked at in all chains so far: what seconds() costs.
+    std::size_t looks() const { return looks_; }
+
     void retain(std::int32_t tensor, std::int32_t until, std::int32_t height) {
         Retained& entry = retained_[static_cast<std::size_t>(tensor)];
         ++entry.count;
@@ -73,6 +76,7 @@ class Recomputation {
         if (op < 0 || depth > kDeepest || !accesses_.may_rerun(op) || !may_run(op)) return false;
         if (visited_[static_cast<std::size_t>(op)] == visit_) return true;
         visited_[static_cast<std::size_t>(op)] = visit_;
+        ++looks_;
         sum_ += accesses_.op_seconds(op);
         if (sum_ > bound_) return false;
         for (const std::int32_t source : accesses_.program().ops[static_cast<std::size_t>(op)].reads) {
@@ -92,6 +96,7 @@ class Recomputation {
     std::uint32_t visit_ = 0;
     double bound_ = 0;
     double sum_ = 0;
+    std::size_t looks_ = 0;
 };
 
 }  // namespace tensile

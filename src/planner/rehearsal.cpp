@@ -42,6 +42,9 @@ class Stage {
 
   private:
     static constexpr std::int32_t kNone = -1;
+    // By staleness everything that is there is weighed for each eviction. Where chains are long, as in recurrent
+    // networks, that takes far too long: a rehearsal is given up after so many looks for each op.
+    static constexpr std::size_t kMostLooks = 200;
 
     struct State {
         Whereabouts where = Whereabouts::kNowhere;
@@ -342,13 +345,17 @@ class Stage {
         return rules_.copy_price * copy_seconds(tensor);
     }
 
-    // The least that the tensor can cost per relief; seconds() of its chain may turn out greater.
+    // No less than this can it cost that the tensor leaves: the seconds of its chain may turn out greater than those of
+    // its last op.
+    double least_cost(std::int32_t tensor, double swap) const {
+        const std::int32_t writer = accesses_.only_writer(tensor);
+        if (!rules_.recomputes || writer < 0 || !accesses_.may_rerun(writer)) return swap;
+        return std::min(swap, accesses_.op_seconds(writer));
+    }
+
     void offer(std::int32_t tensor) {
         if (!may_leave(tensor) || rules_.relief == Relief::kStaleness) return;
-        double cost = swap_cost(tensor);
-        const std::int32_t writer = accesses_.only_writer(tensor);
-        if (rules_.recomputes && writer >= 0 && accesses_.may_rerun(writer))
-            cost = std::min(cost, accesses_.op_seconds(writer));
+        const double cost = least_cost(tensor, swap_cost(tensor));
         if (cost == kNeverWorth) return;
         candidates_.push({cost / relief(tensor), tensor, ++state(tensor).version});
     }
@@ -380,6 +387,7 @@ class Stage {
 
     // Staleness grows with time, which no queue of candidates can follow.
     bool evict_stalest() {
+        if (chains_.looks() > kMostLooks * program_.ops.size()) return false;
         std::int32_t stalest = kNone;
         double least = kNeverWorth;
         double chain_of_least = kNeverWorth;
@@ -387,6 +395,7 @@ class Stage {
             if (state(tensor).pins > 0 || !may_leave(tensor)) continue;
             const double swap = swap_cost(tensor);
             const double worth = relief(tensor);
+            if (least_cost(tensor, swap) > least * worth) continue;
             const double chain = chain_seconds(tensor, std::min(swap + exposed_seconds(tensor), least * worth));
             const double score = std::min(swap, chain) / worth;
             if (score > least || score == kNeverWorth || (score == least && tensor > stalest)) continue;

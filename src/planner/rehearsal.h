@@ -44,7 +44,7 @@ struct Rehearsal {
     std::vector<bool> is_exclusive;  // by position of the schedule's sequence
 };
 
-// Nothing when an op does not fit.
+// Nothing when an op does not fit, or when weighing by staleness would take too long.
 std::optional<Rehearsal> rehearse(const AccessSequence& accesses, const LinkModel& link, const RehearsalRules& rules);
 
 // Bytes that an op's tensors take, with everything that may leave aligned for copies, and resident variables.

@@ -34,9 +34,15 @@ class PlanBuilder {
         link_stays();
         follow_uses();
         if (!place(limit)) return std::nullopt;
-        list_actions();
-        add_waits(program_, plan_);
-        return std::move(plan_);
+        return finish();
+    }
+
+    Plan build_at(std::span<const std::uint64_t> offsets) {
+        link_stays();
+        follow_uses();
+        list_places();
+        take_offsets(offsets);
+        return finish();
     }
 
   private:
@@ -117,30 +123,50 @@ class PlanBuilder {
         if (writes) uses.last_write = position;
     }
 
-    bool place(std::uint64_t limit) {
-        std::vector<bool> copied(program_.tensors.size());
+    Plan finish() {
+        list_actions();
+        add_waits(program_, plan_);
+        return std::move(plan_);
+    }
+
+    // Without offsets; those of a tensor that is copied are aligned for it.
+    void list_places() {
+        copied_.assign(program_.tensors.size(), false);
         for (const Stay& current : schedule_.stays)
-            if (current.copied_in || current.copied_out) copied[at(current.tensor)] = true;
+            if (current.copied_in || current.copied_out) copied_[at(current.tensor)] = true;
+        plan_.places.reserve(schedule_.stays.size());
+        for (const Stay& current : schedule_.stays)
+            plan_.places.push_back({current.tensor, 0,
+                                    aligned_size(program_.tensors[at(current.tensor)].bytes,
+                                                 copied_[at(current.tensor)] ? kCopyAlignment : kTensorAlignment)});
+    }
+
+    bool place(std::uint64_t limit) {
+        list_places();
         std::vector<TimedBlock> blocks;
         blocks.reserve(schedule_.stays.size() + 1);
-        plan_.places.reserve(schedule_.stays.size());
         for (const Stay& current : schedule_.stays) {
             const std::size_t tensor = at(current.tensor);
-            const std::uint64_t alignment = copied[tensor] ? kCopyAlignment : kTensorAlignment;
             const bool at_home = is_resident(tensor) && (current.first == Stay::kBeforeFirst || current.last == end_);
-            blocks.push_back({current.first, current.last, program_.tensors[tensor].bytes, alignment,
+            blocks.push_back({current.first, current.last, program_.tensors[tensor].bytes,
+                              copied_[tensor] ? kCopyAlignment : kTensorAlignment,
                               at_home ? plan_.homes[tensor].offset : TimedBlock::kAnywhere});
-            plan_.places.push_back({current.tensor, 0, aligned_size(program_.tensors[tensor].bytes, alignment)});
         }
         block_foreign_state(blocks);
         const OffsetAssignment placement = assign_offsets(blocks, {kTensorAlignment, plan_.state_bytes, limit});
         if (placement.extent_bytes > limit) return false;
-        for (std::size_t i = 0; i < plan_.places.size(); ++i)
-            plan_.places[i].offset = placement.offsets[i];
-        plan_.extent_bytes = std::max(placement.extent_bytes, plan_.state_bytes);
+        take_offsets(std::span(placement.offsets).first(plan_.places.size()));
+        return true;
+    }
+
+    void take_offsets(std::span<const std::uint64_t> offsets) {
+        plan_.extent_bytes = plan_.state_bytes;
+        for (std::size_t i = 0; i < plan_.places.size(); ++i) {
+            plan_.places[i].offset = offsets[i];
+            plan_.extent_bytes = std::max(plan_.extent_bytes, offsets[i] + plan_.places[i].bytes);
+        }
         plan_.minimum_bytes = plan_.extent_bytes;
         plan_.peak_bytes = peak();
-        return true;
     }
 
     // Bytes of the state that are not those of this program's variables belong to other programs.
@@ -213,6 +239,7 @@ class PlanBuilder {
     const std::int32_t end_;                            // number of positions
     std::vector<std::int32_t> first_stay_;              // by tensor
     std::vector<std::int32_t> next_stay_;               // by stay: the same tensor's next one
+    std::vector<bool> copied_;                          // by tensor: in or out, in any of its stays
     std::vector<std::int32_t> current_;                 // by tensor: its stay at the position that is followed
     std::vector<Uses> uses_;                            // by stay
     std::vector<std::vector<std::int32_t>> opened_by_;  // by position: stays that its run opens
@@ -224,6 +251,11 @@ class PlanBuilder {
 std::optional<Plan> place_schedule(const LoweredProgram& program, const Schedule& schedule,
                                    std::span<const TensorHome> homes, std::uint64_t state_bytes, std::uint64_t limit) {
     return PlanBuilder(program, schedule, homes, state_bytes).build(limit);
+}
+
+Plan place_schedule_at(const LoweredProgram& program, const Schedule& schedule, std::span<const TensorHome> homes,
+                       std::uint64_t state_bytes, std::span<const std::uint64_t> offsets) {
+    return PlanBuilder(program, schedule, homes, state_bytes).build_at(offsets);
 }
 
 }  // namespace tensile

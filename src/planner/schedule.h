@@ -46,5 +46,8 @@ inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
 // that nothing opens).
 std::optional<Plan> place_schedule(const LoweredProgram& program, const Schedule& schedule,
                                    std::span<const TensorHome> homes, std::uint64_t state_bytes, std::uint64_t limit);
+// The same with offsets that have been found already, by stay; those of tensors that are copied are aligned for it.
+Plan place_schedule_at(const LoweredProgram& program, const Schedule& schedule, std::span<const TensorHome> homes,
+                       std::uint64_t state_bytes, std::span<const std::uint64_t> offsets);
 
 }  // namespace tensile

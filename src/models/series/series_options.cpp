@@ -93,8 +93,7 @@ class RoleFinder {
         }
         if (names.empty())
             for (const ColumnDescription& column : columns_)
-                if (column.name != value &&
-                    (column.meaning == ColumnMeaning::kText || column.meaning == ColumnMeaning::kBoolean))
+                if (column.name != value && column.meaning == ColumnMeaning::kText)
                     found.push_back(take(column.name, "modes"));
         return found;
     }
@@ -219,7 +218,7 @@ std::span<const OptionDeclaration> series_option_declarations() {
          {},
          {},
          "Columns whose keys tell series apart; by default all of text or "
-         "boolean type."},
+         "enum type."},
         {"value", kText, "\"\"", {}, {}, {}, "Column to forecast; by default the target, or the only numeric column."},
         {"graphs",
          kTextMap,

@@ -15,12 +15,23 @@ namespace {
 
 constexpr std::size_t kMaxChain = 256;
 
-// Bytes over the budget that the gap would free, summed over positions: zero when it does not help.
-bool helps(const Draft::Gap& gap, const std::vector<std::uint64_t>& profile, std::uint64_t budget) {
-    for (std::int32_t i = gap.before + 1; i < gap.after; ++i)
-        if (profile[static_cast<std::size_t>(i + 1)] > budget) return true;
-    return false;
-}
+// Where a profile exceeds the budget.
+class Excess {
+  public:
+    Excess(const std::vector<std::uint64_t>& profile, std::uint64_t budget) : count_before_(profile.size() + 1) {
+        for (std::size_t i = 0; i < profile.size(); ++i)
+            count_before_[i + 1] = count_before_[i] + (profile[i] > budget ? 1 : 0);
+    }
+    bool is_anywhere() const { return count_before_.back() > 0; }
+    // Whether it is anywhere in the gap: only then is it worth to leave there.
+    bool is_in(const Draft::Gap& gap) const {
+        return count_before_[static_cast<std::size_t>(gap.after + 1)] >
+               count_before_[static_cast<std::size_t>(gap.before + 2)];
+    }
+
+  private:
+    std::vector<std::int32_t> count_before_;  // entries of a profile, which begins at kBeforeFirst
+};
 
 // The two lanes with the swaps that have been chosen, and where another one would fit.
 class Lanes {
@@ -70,8 +81,8 @@ std::optional<Draft> fit(const BaselineRequest& request, std::uint64_t budget, b
     // end.
     const std::size_t many = request.program->tensors.size();
     for (std::size_t choice = 0;; ++choice) {
-        const std::vector<std::uint64_t> profile = draft.profile();
-        if (*std::max_element(profile.begin(), profile.end()) <= budget) return draft;
+        const Excess excess(draft.profile(), budget);
+        if (!excess.is_anywhere()) return draft;
         const Draft::Gap* swap = nullptr;
         const Draft::Gap* repeat = nullptr;
         double most_free = -std::numeric_limits<double>::infinity();
@@ -79,7 +90,7 @@ std::optional<Draft> fit(const BaselineRequest& request, std::uint64_t budget, b
         std::vector<std::int32_t> chain;
         const std::vector<Draft::Gap> gaps = draft.gaps();
         for (const Draft::Gap& gap : gaps) {
-            if (!helps(gap, profile, budget)) continue;
+            if (!excess.is_in(gap)) continue;
             const double free = lanes.find(draft, gap).free_seconds();
             if (free > most_free) {
                 most_free = free;
@@ -89,7 +100,7 @@ std::optional<Draft> fit(const BaselineRequest& request, std::uint64_t budget, b
         if (swap == nullptr) return std::nullopt;
         if (most_free < 0 && choice < many) {
             for (const Draft::Gap& gap : gaps) {
-                if (gap.after >= draft.end() || !helps(gap, profile, budget)) continue;
+                if (gap.after >= draft.end() || !excess.is_in(gap)) continue;
                 const auto size = static_cast<double>(draft.bytes(gap.tensor));
                 if (size / std::max(1e-12, draft.least_chain_seconds(gap)) <= most_saved) continue;
                 const auto ops = draft.chain(gap, kMaxChain);

@@ -1,6 +1,7 @@
 // The fastest of several plans for one request, by the event clock; of equal ones the first.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -17,17 +18,19 @@ class FastestPlan {
     void offer(Plan plan) {
         const double seconds =
             run_clock_alone(*request_.program, plan, request_.op_seconds, request_.link).jobs[0].cycle_seconds();
-        if (best_ && seconds >= seconds_) return;
+        if (seconds >= seconds_) return;
         best_ = std::move(plan);
         seconds_ = seconds;
     }
+    // Of a step with the fastest plan so far; infinity when there is none.
+    double seconds() const { return seconds_; }
     // Nothing when none was offered.
     std::optional<Plan> take() { return std::move(best_); }
 
   private:
     const BaselineRequest& request_;
     std::optional<Plan> best_;
-    double seconds_ = 0;
+    double seconds_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace tensile

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "planner/baselines/draft.h"
-#include "planner/event_clock.h"
+#include "planner/baselines/fastest_plan.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -14,7 +14,7 @@ namespace {
 class Search {
   public:
     Search(const BaselineRequest& request, std::uint64_t budget, int max_gaps)
-        : request_(request), budget_(budget), start_(request) {
+        : request_(request), budget_(budget), start_(request), best_(request) {
         std::vector<Draft::Gap> widest(request.program->tensors.size(), Draft::Gap{-1, 0, 0});
         for (const Draft::Gap& gap : start_.gaps()) {
             Draft::Gap& best = widest[static_cast<std::size_t>(gap.tensor)];
@@ -32,13 +32,13 @@ class Search {
 
     std::optional<Plan> run() {
         branch(start_, 0);
-        return std::move(best_);
+        return best_.take();
     }
 
   private:
     void branch(const Draft& draft, std::size_t decided) {
         // Nothing is shorter than its ops.
-        if (best_ && draft.begin_seconds(draft.end()) >= best_seconds_) return;
+        if (draft.begin_seconds(draft.end()) >= best_.seconds()) return;
         if (decided == gaps_.size()) {
             judge(draft);
             return;
@@ -69,11 +69,7 @@ class Search {
             std::optional<Plan> plan = timed.place(budget_);
             if (!plan) plan = draft.place(budget_);
             if (!plan) return;
-            const double seconds =
-                run_clock_alone(*request_.program, *plan, request_.op_seconds, request_.link).jobs[0].cycle_seconds();
-            if (best_ && seconds >= best_seconds_) continue;
-            best_ = std::move(plan);
-            best_seconds_ = seconds;
+            best_.offer(*std::move(plan));
         }
     }
 
@@ -81,8 +77,7 @@ class Search {
     const std::uint64_t budget_;
     const Draft start_;
     std::vector<Draft::Gap> gaps_;
-    std::optional<Plan> best_;
-    double best_seconds_ = 0;
+    FastestPlan best_;
 };
 
 }  // namespace

@@ -66,6 +66,14 @@ TEST(SeriesColumns, OptionsAndTargetsChoose) {
     EXPECT_EQ(remaining.value.description.name, "sold");
 }
 
+TEST(SeriesColumns, ABooleanIsACovariateUnlessNamedAsAMode) {
+    const std::vector<ColumnDescription> columns = with(kAir, {"holiday", "boolean", kBoolean});
+    EXPECT_THAT(names(resolve(columns, "{}").covariates), ElementsAre("holiday"));
+    const SeriesColumns named = resolve(columns, R"({"modes": ["station", "pollutant", "holiday"]})");
+    EXPECT_THAT(names(named.modes), ElementsAre("station", "pollutant", "holiday"));
+    EXPECT_TRUE(named.covariates.empty());
+}
+
 TEST(SeriesColumns, UnclearColumnsAreRefused) {
     const auto error = [](const std::vector<ColumnDescription>& columns, std::string_view options = "{}",
                           std::vector<std::string> targets = {}) {
