@@ -3,25 +3,25 @@
 // histories. No server.
 //
 // Usage: forecast_quality DATA [SUBJECT...]
-// DATA is a folder of plain CSV files (bench/forecast_quality.sh unpacks them); subjects are etth1 m4 nyc hangzhou
-// beijing scale, all of them without any. A subject may be followed by a method and its options (m4:ar:{"pooling": 1}).
+// DATA holds ETT/, M4/, nyc-taxi/, hangzhou-metro/ and beijing-prsa/ as bench/run_forecast unpacks them; subjects are
+// etth1 m4 nyc hangzhou beijing scale, all of them without any. A subject may be followed by a method and its options
+// (m4:ar:{"pooling": 1}).
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <functional>
-#include <limits>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "models/auto_forecast/auto_forecast_method.h"
+#include "series_data.h"
+
 #include "models/forecast/forecast_metrics.h"
 #include "models/linear_forecast/linear_methods.h"
 #include "models/series/series_method.h"
@@ -32,69 +32,12 @@ namespace {
 
 using namespace tensile;
 
-constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
-constexpr std::int64_t kHour = 3'600'000'000;
+using bench::kHour;
+using bench::kMissing;
+using bench::number;
 
 double seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-std::vector<std::string> fields_of(const std::string& line) {
-    std::vector<std::string> fields;
-    std::stringstream stream(line);
-    for (std::string field; std::getline(stream, field, ',');) {
-        std::erase_if(field, [](char c) { return c == '"' || c == '\r'; });
-        fields.push_back(field);
-    }
-    return fields;
-}
-
-std::vector<std::vector<std::string>> read_csv(const std::string& path) {
-    std::ifstream file(path);
-    if (!file) {
-        std::fprintf(stderr, "cannot read %s\n", path.c_str());
-        std::exit(1);
-    }
-    std::vector<std::vector<std::string>> rows;
-    std::string line;
-    std::getline(file, line);  // names
-    while (std::getline(file, line))
-        rows.push_back(fields_of(line));
-    return rows;
-}
-
-float number(const std::string& text) {
-    char* end = nullptr;
-    const float value = std::strtof(text.c_str(), &end);
-    return end == text.c_str() ? kMissing : value;
-}
-
-// Columns of a file from `first` on as series.
-SeriesTable wide_table(const std::string& path, std::size_t first, std::int64_t step) {
-    SeriesTable table;
-    table.axis.step.microseconds = step;
-    SeriesMode mode{"series", {}};
-    for (const std::vector<std::string>& row : read_csv(path)) {
-        for (std::size_t i = first; i < row.size(); ++i)
-            table.values.push_back(number(row[i]));
-        mode.keys.resize(row.size() - first);
-        ++table.steps;
-    }
-    for (std::size_t i = 0; i < mode.keys.size(); ++i) {
-        mode.keys[i] = std::to_string(i);
-        table.keys.push_back(static_cast<std::int32_t>(i));
-    }
-    table.modes.push_back(std::move(mode));
-    return table;
-}
-
-// Points [begin, end) in time.
-SeriesTable slice(const SeriesTable& table, std::int64_t begin, std::int64_t end) {
-    SeriesTable part = table;
-    part.axis.start = table.axis.start + begin * table.axis.step.microseconds;
-    part.steps = end - begin;
-    part.values.assign(table.at(begin), table.at(begin) + part.steps * table.series());
-    return part;
 }
 
 class NoRunner final : public ForwardRunner {
@@ -130,7 +73,7 @@ Fitted fit(const SeriesMethod& method, const SeriesTable& table, const SeriesSet
 Forecast forecast_from(const Fitted& fitted, const SeriesTable& table, std::int64_t origin, std::int64_t horizon,
                        std::int64_t most_history = 3000) {
     NoRunner runner;
-    const SeriesTable history = slice(table, std::max<std::int64_t>(0, origin - most_history), origin);
+    const SeriesTable history = bench::span_of(table, std::max<std::int64_t>(0, origin - most_history), origin);
     return fitted.forecaster->forecast(history, {}, horizon, 0.9, runner, nullptr);
 }
 
@@ -144,25 +87,12 @@ using Methods = std::vector<Candidate>;
 // Informer's split of ETTh1: 12 months to learn from, 4 to choose on, 4 to test on, z-scored by the first part; all
 // test windows. As the published figures are, coefficients are those of the first part alone.
 void etth1(const std::string& data, const Methods& methods) {
-    SeriesTable table = wide_table(data + "/ETTh1.csv", 1, kHour);
+    SeriesTable table = bench::read_wide(data + "/ETT/ETTh1.csv", {});
     constexpr std::int64_t kMonth = 30 * 24;
     constexpr std::int64_t kLearned = 12 * kMonth;
     constexpr std::int64_t kChosen = 16 * kMonth;
     constexpr std::int64_t kEnd = 20 * kMonth;
-    for (std::int64_t s = 0; s < table.series(); ++s) {
-        double sum = 0;
-        double squares = 0;
-        for (std::int64_t t = 0; t < kLearned; ++t)
-            sum += table.at(t)[s];
-        const double mean = sum / kLearned;
-        for (std::int64_t t = 0; t < kLearned; ++t)
-            squares += (table.at(t)[s] - mean) * (table.at(t)[s] - mean);
-        const double deviation = std::sqrt(squares / kLearned);
-        for (std::int64_t t = 0; t < table.steps; ++t) {
-            float& value = table.values[static_cast<std::size_t>(t * table.series() + s)];
-            value = static_cast<float>((value - mean) / deviation);
-        }
-    }
+    bench::normalise(table, kLearned);
     for (const auto& [method, options] : methods) {
         double mean_error = 0;
         for (const std::int64_t horizon : {96, 192, 336, 720}) {
@@ -172,7 +102,7 @@ void etth1(const std::string& data, const Methods& methods) {
             settings.validation = static_cast<double>(kChosen - kLearned) / kChosen;
             nlohmann::ordered_json strict = options;
             strict["refit"] = false;
-            const Fitted fitted = fit(*method, slice(table, 0, kChosen), settings, strict);
+            const Fitted fitted = fit(*method, bench::span_of(table, 0, kChosen), settings, strict);
             ForecastScore score;
             std::vector<SeriesScore> scores(static_cast<std::size_t>(table.series()), SeriesScore(1));
             const double before = seconds();
@@ -206,22 +136,19 @@ void etth1(const std::string& data, const Methods& methods) {
 void m4(const std::string& data, const Methods& methods) {
     constexpr std::int64_t kHorizon = 48;
     constexpr std::int64_t kSeason = 24;
-    const auto train = read_csv(data + "/Hourly-train.csv");
-    const auto test = read_csv(data + "/Hourly-test.csv");
+    bench::CsvRows train = bench::read_csv(data + "/M4/Hourly-train.csv");
+    bench::CsvRows test = bench::read_csv(data + "/M4/Hourly-test.csv");
+    train.erase(train.begin());  // names
+    test.erase(test.begin());
     std::vector<std::vector<float>> series;
-    SeriesTable table;
-    table.axis.step.microseconds = kHour;
-    SeriesMode mode{"series", {}};
+    SeriesTable table = bench::table_of(static_cast<std::int64_t>(train.size()), kHour);
     for (const std::vector<std::string>& row : train) {
         std::vector<float> values;
         for (std::size_t i = 1; i < row.size() && !row[i].empty(); ++i)
             values.push_back(number(row[i]));
         table.steps = std::max(table.steps, static_cast<std::int64_t>(values.size()));
-        mode.keys.push_back(row[0]);
-        table.keys.push_back(static_cast<std::int32_t>(series.size()));
         series.push_back(std::move(values));
     }
-    table.modes.push_back(std::move(mode));
     // All end together.
     table.values.assign(static_cast<std::size_t>(table.steps) * series.size(), kMissing);
     for (std::size_t s = 0; s < series.size(); ++s)
@@ -278,7 +205,7 @@ void rolling(const char* subject, const SeriesTable& table, std::int64_t season,
             const std::int64_t begin = table.steps - test;
             Fitted fitted;
             try {
-                fitted = fit(*method, slice(table, 0, begin), settings, options);
+                fitted = fit(*method, bench::span_of(table, 0, begin), settings, options);
             } catch (const Error& error) {
                 std::printf("%-5s %-14s %s\n", subject, std::string(method->name()).c_str(), error.what());
                 break;
@@ -318,40 +245,9 @@ void rolling(const char* subject, const SeriesTable& table, std::int64_t season,
 
 // 12 stations x 6 pollutants, hourly, some missing; every series z-scored by the first 80 %.
 void beijing(const std::string& data, const Methods& methods) {
-    SeriesTable table;
-    table.axis.step.microseconds = kHour;
-    std::vector<std::vector<float>> series;
-    for (const char* station : {"Aotizhongxin", "Changping", "Dingling", "Dongsi", "Guanyuan", "Gucheng", "Huairou",
-                                "Nongzhanguan", "Shunyi", "Tiantan", "Wanliu", "Wanshouxigong"}) {
-        const auto rows = read_csv(data + "/PRSA_" + station + ".csv");
-        table.steps = static_cast<std::int64_t>(rows.size());
-        for (std::size_t pollutant = 5; pollutant < 11; ++pollutant) {
-            std::vector<float>& values = series.emplace_back();
-            for (const std::vector<std::string>& row : rows)
-                values.push_back(number(row[pollutant]));
-        }
-    }
+    SeriesTable table = bench::read_beijing(data + "/beijing-prsa");
     const std::int64_t learned = table.steps * 8 / 10;
-    SeriesMode mode{"series", {}};
-    table.values.resize(series.size() * static_cast<std::size_t>(table.steps));
-    for (std::size_t s = 0; s < series.size(); ++s) {
-        double count = 0;
-        double sum = 0;
-        double squares = 0;
-        for (std::int64_t t = 0; t < learned; ++t)
-            if (const double value = series[s][static_cast<std::size_t>(t)]; !std::isnan(value)) {
-                count += 1;
-                sum += value;
-                squares += value * value;
-            }
-        const double mean = sum / count;
-        const double deviation = std::sqrt(squares / count - mean * mean);
-        for (std::size_t t = 0; t < series[s].size(); ++t)
-            table.values[t * series.size() + s] = static_cast<float>((series[s][t] - mean) / deviation);
-        mode.keys.push_back(std::to_string(s));
-        table.keys.push_back(static_cast<std::int32_t>(s));
-    }
-    table.modes.push_back(std::move(mode));
+    bench::normalise(table, learned);
     rolling("beijing", table, 24, table.steps - learned, {1, 24}, false, methods);
 }
 
@@ -359,14 +255,10 @@ void beijing(const std::string& data, const Methods& methods) {
 void scale(const Methods& methods) {
     constexpr std::int64_t kSeries = 10000;
     constexpr std::int64_t kSteps = 1000;
-    SeriesTable table;
-    table.axis.step.microseconds = kHour;
+    SeriesTable table = bench::table_of(kSeries, kHour);
     table.steps = kSteps;
     table.values.resize(static_cast<std::size_t>(kSeries * kSteps));
-    SeriesMode mode{"series", {}};
     for (std::int64_t s = 0; s < kSeries; ++s) {
-        mode.keys.push_back(std::to_string(s));
-        table.keys.push_back(static_cast<std::int32_t>(s));
         double walk = 0;
         const auto one = static_cast<std::uint64_t>(s);
         for (std::int64_t t = 0; t < kSteps; ++t) {
@@ -377,7 +269,6 @@ void scale(const Methods& methods) {
                 0.3 * random_normal(1, one, 2 * at + 1));
         }
     }
-    table.modes.push_back(std::move(mode));
     for (const auto& [method, options] : methods) {
         if (method->name() == "var") continue;  // not for so many
         SeriesSettings settings;
@@ -399,12 +290,12 @@ void run(const std::string& subject, const std::string& data, const Methods& met
     if (subject == "beijing") return beijing(data, methods);
     if (subject == "scale") return scale(methods);
     if (subject == "nyc")
-        return rolling("nyc", wide_table(data + "/nyc_taxi_30x30x1464.csv", 1, kHour), 24, 7 * 24, {2, 4, 6}, true,
-                       methods);
+        return rolling("nyc", bench::read_wide(data + "/nyc-taxi/nyc_taxi_30x30x1464.csv", {}), 24, 7 * 24, {2, 4, 6},
+                       true, methods);
     // The metro runs 18 hours a day, in slots of 10 minutes.
     if (subject == "hangzhou")
-        return rolling("hangzhou", wide_table(data + "/hangzhou_80x2700.csv", 1, kHour / 6), 108, 7 * 108, {2, 4, 6},
-                       true, methods);
+        return rolling("hangzhou", bench::read_wide(data + "/hangzhou-metro/hangzhou_80x2700.csv", {.step = kHour / 6}),
+                       108, 7 * 108, {2, 4, 6}, true, methods);
     std::fprintf(stderr, "unknown subject %s\n", subject.c_str());
     std::exit(1);
 }

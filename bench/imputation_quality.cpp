@@ -3,7 +3,7 @@
 //
 // Usage: imputation_quality FOLDER [set ...]     (sets: hangzhou nyc beijing many; all of them when none is named)
 // FOLDER holds hangzhou-metro/hangzhou_80x2700.csv, nyc-taxi/nyc_taxi_30x30x1464.csv and beijing-prsa/PRSA_*.csv,
-// unpacked.
+// as bench/run_forecast unpacks them.
 //
 // Hangzhou and taxi cells are hidden at random, or by whole days of a series ("days"); as in the notebooks, cells that
 // are zero count as missing for every method and are not judged. Published peers: BGCP, BTTF and LRTC-TNN as run there.
@@ -13,14 +13,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
+
+#include "series_data.h"
 
 #include "models/forecast/gap_table.h"
 #include "models/forecast/imputation.h"
@@ -30,83 +29,11 @@ namespace {
 
 using namespace tensile;
 
-constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+using bench::kMissing;
+using bench::table_of;
+
 constexpr std::uint64_t kSeeds = 3;
 constexpr double kLevel = 0.9;
-
-std::vector<std::string> split(const std::string& line) {
-    std::vector<std::string> fields;
-    std::stringstream stream(line);
-    for (std::string field; std::getline(stream, field, ',');)
-        fields.push_back(field);
-    return fields;
-}
-
-std::ifstream open_file(const std::filesystem::path& path) {
-    std::ifstream file(path);
-    if (!file) {
-        std::fprintf(stderr, "cannot read %s\n", path.c_str());
-        std::exit(1);
-    }
-    return file;
-}
-
-SeriesTable table_of(std::int64_t series) {
-    SeriesTable table;
-    table.modes.push_back({"series", {}});
-    for (std::int64_t s = 0; s < series; ++s) {
-        table.modes[0].keys.push_back(std::to_string(s));
-        table.keys.push_back(static_cast<std::int32_t>(s));
-    }
-    return table;
-}
-
-// A line a step; the first column is its number.
-SeriesTable read_wide(const std::filesystem::path& path) {
-    std::ifstream file = open_file(path);
-    std::string line;
-    std::getline(file, line);
-    SeriesTable table = table_of(static_cast<std::int64_t>(split(line).size()) - 1);
-    while (std::getline(file, line)) {
-        const std::vector<std::string> fields = split(line);
-        for (std::size_t i = 1; i < fields.size(); ++i)
-            table.values.push_back(std::strtof(fields[i].c_str(), nullptr));
-        ++table.steps;
-    }
-    return table;
-}
-
-// Twelve stations, six pollutants each.
-SeriesTable read_beijing(const std::filesystem::path& folder) {
-    constexpr std::size_t kFirstPollutant = 5;
-    constexpr std::int64_t kPollutants = 6;
-    std::vector<std::filesystem::path> paths;
-    for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (entry.path().extension() == ".csv") paths.push_back(entry.path());
-    std::sort(paths.begin(), paths.end());
-    const auto series = static_cast<std::int64_t>(paths.size()) * kPollutants;
-    SeriesTable table = table_of(series);
-    for (std::size_t p = 0; p < paths.size(); ++p) {
-        std::ifstream file = open_file(paths[p]);
-        std::string line;
-        std::getline(file, line);
-        for (std::int64_t t = 0; std::getline(file, line); ++t) {
-            if (t >= table.steps) {
-                table.steps = t + 1;
-                table.values.resize(table.steps * series, kMissing);
-            }
-            const std::vector<std::string> fields = split(line);
-            for (std::int64_t j = 0; j < kPollutants; ++j) {
-                const std::string& text = fields[kFirstPollutant + j];
-                char* end = nullptr;
-                const float value = std::strtof(text.c_str(), &end);
-                table.values[t * series + static_cast<std::int64_t>(p) * kPollutants + j] =
-                    end == text.c_str() ? kMissing : value;
-            }
-        }
-    }
-    return table;
-}
 
 struct Result {
     double rmse = 0.0;
@@ -242,7 +169,7 @@ void taxi_with_zeros(const SeriesTable& table) {
 // Many series: a daily cycle of common shapes, noise, 10 % of the cells missing.
 SeriesTable many_series() {
     constexpr std::int64_t kSeries = 10'000;
-    SeriesTable table = table_of(kSeries);
+    SeriesTable table = table_of(kSeries, bench::kHour);
     table.steps = 1'000;
     table.values.resize(table.steps * kSeries);
     for (std::int64_t t = 0; t < table.steps; ++t)
@@ -281,19 +208,20 @@ int main(int argc, char** argv) {
     std::printf("%-22s %8s %17s %10s %6s %9s %7s %8s  %s\n", "task", "RMSE", "least-most", "linear", "MAPE",
                 "90% holds", "seconds", "at ends", "published RMSE");
     if (wants("hangzhou"))
-        transdim("hangzhou", read_wide(folder / "hangzhou-metro/hangzhou_80x2700.csv"), 108,
+        transdim("hangzhou",
+                 bench::read_wide(folder / "hangzhou-metro/hangzhou_80x2700.csv", {.step = bench::kHour / 6}), 108,
                  {{"30% random", "LRTC-TNN 24.9"},
                   {"40% random", "BGCP 33.7"},
                   {"50% random", "LRTC-TNN 29.5"},
                   {"60% random", "BGCP 37.7"},
                   {"70% random", "LRTC-TNN 38.1"}});
     if (wants("nyc")) {
-        const SeriesTable table = read_wide(folder / "nyc-taxi/nyc_taxi_30x30x1464.csv");
+        const SeriesTable table = bench::read_wide(folder / "nyc-taxi/nyc_taxi_30x30x1464.csv", {});
         transdim("nyc", table, 24,
                  {{"40% random", "BGCP 4.84, BTTF 4.85"}, {"60% random", "BTTF 5.08"}, {"40% days", "BTTF 5.05"}});
         taxi_with_zeros(table);
     }
-    if (wants("beijing")) beijing(read_beijing(folder / "beijing-prsa"));
+    if (wants("beijing")) beijing(bench::read_beijing(folder / "beijing-prsa"));
     if (wants("many")) {
         const SeriesTable table = many_series();
         report(

@@ -12,11 +12,12 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+#include <filesystem>
 #include <numeric>
 #include <sstream>
 
 #include "net3_run.h"
+#include "series_data.h"
 
 namespace {
 
@@ -26,18 +27,10 @@ std::size_t at(std::int64_t index) {
     return static_cast<std::size_t>(index);
 }
 
-std::vector<std::vector<float>> read_rows(const std::string& path) {
-    std::vector<std::vector<float>> rows;
-    std::ifstream in(path);
-    for (std::string line; std::getline(in, line);) {
-        if (!line.empty() && line.back() == '\r') line.pop_back();
-        std::vector<float> row;
-        std::stringstream cells(line + ",");
-        for (std::string cell; std::getline(cells, cell, ',');)
-            row.push_back(cell.empty() ? std::nanf("") : std::strtof(cell.c_str(), nullptr));
-        rows.push_back(std::move(row));
-    }
-    return rows;
+// The matrix of a graph, row by row; none without the file.
+std::vector<float> read_graph(const std::string& path) {
+    if (!std::filesystem::exists(path)) return {};
+    return bench::read_wide(path, {.names = false, .index = false}).values;
 }
 
 struct Split {
@@ -207,18 +200,11 @@ int main(int argc, char** argv) {
         base.modes = bench::parse_list(arguments.at("modes"));
         base.window = integer("window");
         base.features = base.hidden = integer("features");
-        const std::vector<std::vector<float>> rows = read_rows(arguments.at("data") + "/values.csv");
-        SeriesTable series;
-        series.steps = static_cast<std::int64_t>(rows.size());
-        series.modes.push_back({"series", {}});
-        for (std::int64_t i = 0; i < base.series(); ++i)
-            series.keys.push_back(static_cast<std::int32_t>(i));
-        for (const std::vector<float>& row : rows) {
-            if (static_cast<std::int64_t>(row.size()) != base.series()) {
-                std::fprintf(stderr, "a row of %zu values does not fit the modes\n", row.size());
-                return 2;
-            }
-            series.values.insert(series.values.end(), row.begin(), row.end());
+        const SeriesTable series =
+            bench::read_wide(arguments.at("data") + "/values.csv", {.names = false, .index = false});
+        if (series.series() != base.series()) {
+            std::fprintf(stderr, "%lld columns do not fit the modes\n", static_cast<long long>(series.series()));
+            return 2;
         }
         const Split split{series.steps * 7 / 10, series.steps * 8 / 10};
         const Net3Table table(series, Net3Scaling::fit(series, split.training));
@@ -233,16 +219,18 @@ int main(int argc, char** argv) {
         for (std::size_t mode = 0; mode < base.modes.size(); ++mode) {
             base.compressed.push_back(static_cast<std::int64_t>(
                 std::ceil(static_cast<double>(base.modes[mode]) * std::atof(arguments.at("ratio").c_str()))));
-            const auto given = read_rows(arguments.at("data") + "/graph_" + std::to_string(mode) + ".csv");
+            const std::vector<float> given =
+                read_graph(arguments.at("data") + "/graph_" + std::to_string(mode) + ".csv");
             if (given.empty()) {
                 base.graphs.push_back(correlation_graph(table, base.modes, mode, split.training, nullptr));
                 continue;
             }
+            const std::int64_t places = base.modes[mode];
             std::vector<ModeGraph::Edge> edges;
-            for (std::size_t i = 0; i < given.size(); ++i)
-                for (std::size_t j = 0; j < given.size(); ++j)
-                    if (given[i][j] != 0)
-                        edges.push_back({static_cast<std::int32_t>(i), static_cast<std::int32_t>(j), given[i][j]});
+            for (std::int64_t i = 0; i < places; ++i)
+                for (std::int64_t j = 0; j < places; ++j)
+                    if (const float weight = given.at(at(i * places + j)); weight != 0)
+                        edges.push_back({static_cast<std::int32_t>(i), static_cast<std::int32_t>(j), weight});
             base.graphs.push_back(normalised_graph(base.modes[mode], edges));
         }
         apply_variant(arguments.at("skip") + "_skip", base);

@@ -2,9 +2,10 @@
 // window of its last part, errors in deviations of the training part, as the literature gives them. In this process,
 // data already in memory, no server.
 //
-// Usage: window_networks --data DIR [--set etth1|metr|jonas] [--method dlinear] [--options JSON] [--horizon H]
+// Usage: window_networks --data DIR [--set etth1|beijing|jonas|metr|motes] [--method dlinear] [--options JSON]
+// [--horizon H]
 //                        [--threads 2] [--stride 1]
-// DIR holds ETT/ETTh1.csv.xz, metr-la-week/los_speed.csv.xz and jonas/jonas_dc_9x12x4.csv.gz. --stride: every how many
+// DIR holds ETT/ and what net3_data.py made in net3/, as bench/run_forecast unpacks them. --stride: every how many
 // steps a test window begins. Prints a line of errors beside those of the last value and of the value a season before,
 // and one of speed.
 #include <chrono>
@@ -13,10 +14,11 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "series_data.h"
 
 #include "device/cpu/cpu_device.h"
 #include "memory/byte_size.h"
@@ -34,72 +36,40 @@ namespace {
 
 using namespace tensile;
 
-constexpr std::int64_t kMinute = 60'000'000;
-
 struct DataSet {
     std::string_view name;
     std::string_view file;
-    bool has_index_column;
+    bench::WideFile format;
     std::chrono::sys_days start;
-    std::int64_t step_minutes;
     std::int64_t season;
     std::int64_t horizon;
-    std::int64_t steps;  // used; 0: all
-    double test;         // share of the last steps
-    double validation;   // share of those before
+    double test;        // share of the last steps
+    double validation;  // share of those before
 };
 
-// ETTh1: 12, 4 and 4 months of 30 days. The start of the Washington data is not given.
+// ETTh1: 12, 4 and 4 months of 30 days; the others as net3_quality divides them. The start of the Washington data and
+// the motes' is not given.
 const std::vector<DataSet>& data_sets() {
     using namespace std::chrono;
+    using bench::kHour;
+    constexpr bench::WideFile kPrepared = {.names = false, .index = false};
+    constexpr bench::WideFile kEtt = {.most_steps = 14400};
+    constexpr bench::WideFile kMetr = {.names = false, .index = false, .step = 5 * bench::kMinute};
+    constexpr bench::WideFile kMotes = {.names = false, .index = false, .step = kHour / 2};
     static const std::vector<DataSet> sets = {
-        {"etth1", "ETT/ETTh1.csv.xz", true, sys_days{2016y / July / 1}, 60, 24, 96, 14400, 0.2, 0.25},
-        {"metr", "metr-la-week/los_speed.csv.xz", false, sys_days{2012y / March / 1}, 5, 288, 1, 0, 0.2, 0.125},
-        {"jonas", "jonas/jonas_dc_9x12x4.csv.gz", true, sys_days{2017y / January / 1}, 60, 24, 1, 0, 0.2, 0.125}};
+        {"etth1", "ETT/ETTh1.csv", kEtt, sys_days{2016y / July / 1}, 24, 96, 0.2, 0.25},
+        {"beijing", "net3/beijing/values.csv", kPrepared, sys_days{2013y / March / 1}, 24, 1, 0.2, 0.125},
+        {"jonas", "net3/jonas/values.csv", kPrepared, sys_days{2017y / January / 1}, 24, 1, 0.2, 0.125},
+        {"metr", "net3/metr/values.csv", kMetr, sys_days{2012y / March / 1}, 288, 1, 0.2, 0.125},
+        {"motes", "net3/motes/values.csv", kMotes, sys_days{2004y / March / 1}, 48, 1, 0.2, 0.125}};
     return sets;
 }
 
 SeriesTable load(const std::string& directory, const DataSet& set) {
-    const std::string path = directory + "/" + std::string(set.file);
-    FILE* pipe = popen(((path.ends_with(".xz") ? "xzcat '" : "zcat '") + path + "'").c_str(), "r");
-    if (pipe == nullptr) throw Error(sqlstate::kIoError, "could not read \"" + path + "\"");
-    SeriesTable table;
-    table.modes = {{"series", {}}};
-    std::string text;
-    std::vector<char> piece(1 << 16);
-    for (std::size_t count = 0; (count = std::fread(piece.data(), 1, piece.size(), pipe)) > 0;)
-        text.append(piece.data(), count);
-    if (pclose(pipe) != 0 || text.empty()) throw Error(sqlstate::kIoError, "could not read \"" + path + "\"");
-
-    std::istringstream lines(text);
-    std::string line;
-    std::getline(lines, line);
-    while (std::getline(lines, line) && (set.steps == 0 || table.steps < set.steps)) {
-        std::istringstream fields(line);
-        std::string field;
-        if (set.has_index_column) std::getline(fields, field, ',');
-        while (std::getline(fields, field, ','))
-            table.values.push_back(std::strtof(field.c_str(), nullptr));
-        ++table.steps;
-    }
-    const auto series = static_cast<std::int64_t>(table.values.size()) / table.steps;
-    for (std::int64_t one = 0; one < series; ++one) {
-        table.modes[0].keys.push_back(std::to_string(one));
-        table.keys.push_back(static_cast<std::int32_t>(one));
-    }
+    SeriesTable table = bench::read_wide(directory + "/" + std::string(set.file), set.format);
     using namespace std::chrono;
-    table.axis.start = (set.start - sys_days{2000y / January / 1}).count() * 24 * 60 * kMinute;
-    table.axis.step.microseconds = set.step_minutes * kMinute;
+    table.axis.start = (set.start - sys_days{2000y / January / 1}).count() * 24 * bench::kHour;
     return table;
-}
-
-// Steps [begin, end) of a table.
-SeriesTable part(const SeriesTable& table, std::int64_t begin, std::int64_t end) {
-    SeriesTable result = table;
-    result.axis.start += begin * table.axis.step.microseconds;
-    result.steps = end - begin;
-    result.values.assign(table.values.begin() + begin * table.series(), table.values.begin() + end * table.series());
-    return result;
 }
 
 class DeviceRunner final : public ForwardRunner {
@@ -193,7 +163,7 @@ int main(int argc, char** argv) {
 
         const SeriesTable all = load(arguments["--data"], *set);
         const std::int64_t known = all.steps - static_cast<std::int64_t>(set->test * static_cast<double>(all.steps));
-        const SeriesTable history = part(all, 0, known);
+        const SeriesTable history = bench::span_of(all, 0, known);
         SeriesSettings settings;
         settings.season = set->season;
         settings.horizon = std::atoi(arguments["--horizon"].c_str());
@@ -229,7 +199,7 @@ int main(int argc, char** argv) {
         for (std::int64_t origin = known; origin + settings.horizon <= all.steps;
              origin += std::atoi(arguments["--stride"].c_str())) {
             const Forecast forecast =
-                forecaster->forecast(part(all, std::max<std::int64_t>(origin - look_back, 0), origin), {},
+                forecaster->forecast(bench::span_of(all, std::max<std::int64_t>(origin - look_back, 0), origin), {},
                                      settings.horizon, 0.9, forward, nullptr);
             for (std::int64_t step = 0; step < settings.horizon; ++step)
                 for (std::int64_t one = 0; one < all.series(); ++one) {

@@ -22,20 +22,21 @@ std::size_t at(std::int64_t index) {
 }  // namespace
 
 Net3Judge::Net3Judge(const SeriesTable& history, const Net3Table& table, const Net3Samples& samples,
-                     const Net3Model& model, const SeriesSettings& settings)
+                     const Net3Model& model, std::int64_t training_steps, const SeriesSettings& settings)
     : history_(history),
       table_(table),
       samples_(samples),
       model_(model),
+      training_steps_(training_steps),
       season_(std::max<std::int64_t>(settings.season, 1)),
-      horizon_(std::min(settings.horizon, history.steps - model.training_steps)) {
+      horizon_(std::min(settings.horizon, history.steps - training_steps)) {
     if (samples.validation_count() == 0) return;
     const std::int64_t bytes = Net3Rollout::bytes_of_origin(model.architecture, horizon_);
     const std::int64_t most = std::clamp<std::int64_t>(kMostBytes / bytes, 1, kMostOrigins);
     // Not every step is the origin of a window: the next one that is.
     std::int64_t sample = samples.training_count();
     const std::int64_t end = sample + samples.validation_count();
-    for (const std::int64_t origin : rolling_origins(model.training_steps, history.steps, horizon_, most)) {
+    for (const std::int64_t origin : rolling_origins(training_steps, history.steps, horizon_, most)) {
         while (sample < end && samples.origin(static_cast<std::uint32_t>(sample)) < origin)
             ++sample;
         if (sample == end) break;
@@ -97,9 +98,9 @@ void Net3Judge::write_further(std::int64_t sample, std::span<const TensorView> i
 
 void Net3Judge::score_rollout() {
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-    std::vector<float> learned(at(model_.training_steps));
+    std::vector<float> learned(at(training_steps_));
     for (std::int64_t one = 0; one < table_.series; ++one) {
-        for (std::int64_t step = 0; step < model_.training_steps; ++step)
+        for (std::int64_t step = 0; step < training_steps_; ++step)
             learned[at(step)] = history_.at(step)[one];
         SeriesScore score(seasonal_naive_scale(learned, season_));
         const auto mean = static_cast<double>(model_.scaling.mean[at(one)]);
@@ -107,8 +108,7 @@ void Net3Judge::score_rollout() {
         for (std::size_t i = 0; i < followed_.size(); ++i) {
             const std::int64_t origin = samples_.origin(followed_[i]);
             for (std::int64_t ahead = 0; ahead < std::min(horizon_, history_.steps - origin); ++ahead) {
-                const auto forecast =
-                    static_cast<double>(rollout_->forecast(static_cast<std::int64_t>(i), ahead)[one]);
+                const auto forecast = static_cast<double>(rollout_->forecast(static_cast<std::int64_t>(i), ahead)[one]);
                 score.add(static_cast<double>(history_.at(origin + ahead)[one]), mean + deviation * forecast, kNone,
                           kNone);
             }

@@ -19,9 +19,10 @@ namespace tensile {
 
 class Net3Judge final : public WindowJudge {
   public:
-    // `history` is what `table` was made from. All but the settings outlive the judge.
+    // `history` is what `table` was made from; its first `training_steps` are learned from. All but the settings
+    // outlive the judge.
     Net3Judge(const SeriesTable& history, const Net3Table& table, const Net3Samples& samples, const Net3Model& model,
-              const SeriesSettings& settings);
+              std::int64_t training_steps, const SeriesSettings& settings);
 
     void begin() override;
     void take(std::span<const std::uint32_t> samples, const TensorView& prediction) override;
@@ -42,6 +43,7 @@ class Net3Judge final : public WindowJudge {
     const Net3Table& table_;
     const Net3Samples& samples_;
     const Net3Model& model_;
+    std::int64_t training_steps_;
     std::int64_t season_;
     std::int64_t horizon_;                 // no further than the table goes
     std::vector<std::uint32_t> followed_;  // samples that are followed over the horizon, ascending

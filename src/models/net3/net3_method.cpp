@@ -71,7 +71,7 @@ class Net3Fit final : public SeriesFit {
         if (previous != nullptr) start_from(network_->parameters(), previous->weights);
         samples_ = std::make_unique<Net3Samples>(table_, model_.architecture, training_steps);
         if (samples_->training_count() == 0) reject_short(training_steps, window);
-        judge_ = std::make_unique<Net3Judge>(table, table_, *samples_, model_, settings);
+        judge_ = std::make_unique<Net3Judge>(table, table_, *samples_, model_, training_steps, settings);
         training_ = std::make_unique<WindowTraining>(
             *network_, *samples_, window_training_settings(options, settings.seed), judge_.get(), settings.stop);
     }

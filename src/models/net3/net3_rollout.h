@@ -22,8 +22,8 @@ class Net3Rollout {
     void add(const Net3Table& table, std::int64_t origin, std::span<const float> future = {});
     std::int64_t origins() const { return origins_; }
 
-    // Writes the window before step `ahead` (from 0) of an origin, whose steps before it are known by now, into a row of
-    // the network's inputs. `fills_gaps`: whether presence is one of them.
+    // Writes the window before step `ahead` (from 0) of an origin, whose steps before it are known by now, into a row
+    // of the network's inputs. `fills_gaps`: whether presence is one of them.
     void write(std::int64_t origin, std::int64_t ahead, bool fills_gaps, std::span<const TensorView> inputs,
                std::int64_t row) const noexcept;
     // Takes the network's forecast of that step: [series].
