@@ -132,6 +132,9 @@ class Planner {
     static constexpr std::size_t kFinalists = 3;   // judged by the event clock
     static constexpr std::size_t kPlaced = 4;      // at each limit
     static constexpr double kStillHopeful = 1.05;  // of an estimate, which rather is too long
+    // Near the budget ops wait for copies, of which the schedule clock knows less.
+    static constexpr std::size_t kTightFinalists = 8;
+    static constexpr double kTightHopeful = 1.25;
     static constexpr double kUnknown = std::numeric_limits<double>::infinity();
     // Stays of more positions, or of more than a part of all, come from the bottom when they are fitted.
     static constexpr std::int32_t kLongStay = 8;
@@ -281,7 +284,7 @@ class Planner {
             for (const Contest& contest : contests)
                 if (2 * contenders.size() < contests.size()) contenders.push_back(contest.weights);
         }
-        return fastest(std::move(placements.placed));
+        return fastest(std::move(placements.placed), kFinalists, kStillHopeful);
     }
 
     // Where placement has failed close to the budget. What can be placed at a limit may be many times slower than what
@@ -292,7 +295,7 @@ class Planner {
         for (const double part : kTight)
             for (const std::uint64_t exclusive : {kUnlimited, available})
                 place_best(compete(contenders, part_of(available, part), exclusive), budget, placements);
-        return fastest(std::move(placements.placed));
+        return fastest(std::move(placements.placed), kTightFinalists, kTightHopeful);
     }
 
     // Only what promises more than all that was placed before.
@@ -306,12 +309,12 @@ class Planner {
     }
 
     // By the event clock, which judges those that are the fastest by the schedule clock.
-    std::optional<PlannedTime> fastest(std::vector<Placed> placed) const {
+    std::optional<PlannedTime> fastest(std::vector<Placed> placed, std::size_t finalists, double hopeful) const {
         std::stable_sort(placed.begin(), placed.end(),
                          [](const Placed& a, const Placed& b) { return a.seconds < b.seconds; });
         std::optional<PlannedTime> best;
-        for (std::size_t i = 0; i < std::min(placed.size(), kFinalists); ++i) {
-            if (best && placed[i].seconds > kStillHopeful * best->seconds) break;
+        for (std::size_t i = 0; i < std::min(placed.size(), finalists); ++i) {
+            if (best && placed[i].seconds > hopeful * best->seconds) break;
             PlannedTime planned;
             if (placed[i].plan)
                 planned.plan = *std::move(placed[i].plan);
