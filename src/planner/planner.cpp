@@ -60,12 +60,10 @@ constexpr std::array<Weights, 22> kPortfolio = {{
     {0.3, true, 0.0, Relief::kStaleness, false, true},
 }};
 
-// Parts of the budget that are tried in turn until the placement fits, and the part above which an op has the extent
-// to itself; 0: all ops.
-constexpr std::array<double, 6> kTightness = {0.98, 0.95, 0.91, 0.86, 0.75, 0.6};
-
-// The parts that are searched: a tighter limit leaves placement more room.
+// The parts of the budget that are searched: a tighter limit leaves placement more room.
 constexpr std::array<double, 4> kSearched = {1.0, 0.98, 0.95, 0.89};
+// Those that are searched where none of these led to a plan. Ops that need more have the extent to themselves then.
+constexpr std::array<double, 8> kTight = {0.98, 0.95, 0.91, 0.86, 0.8, 0.7, 0.6, 0.5};
 
 std::uint64_t part_of(std::uint64_t bytes, double part) {
     return static_cast<std::uint64_t>(static_cast<double>(bytes) * part);
@@ -103,7 +101,8 @@ class Planner {
         if (!has_away_ && least_in_place(*accesses_) <= budget) result = place_in_place(budget);
         if (!result) result = search(available, budget);
         if (!result && has_away_ && least_in_place(*accesses_) <= budget) result = place_in_place(budget);
-        if (!result) result = plan_exclusively(available, budget);
+        if (!result) result = search_tightly(available, budget);
+        if (!result) result = place(all_alone(available), budget);
         result->plan.minimum_bytes = std::min(least(), result->plan.extent_bytes);
         return result;
     }
@@ -116,7 +115,7 @@ class Planner {
         if (!has_away_ && least_in_place(*accesses_) <= budget)
             return steady_seconds(*accesses_, in_place(), task_.link);
         const std::span<const Weights> few(kPortfolio.data(), is_small() ? kFewest : 1);
-        const std::vector<Contest> contests = compete(few, part_of(available, kTightness[0]), kUnlimited);
+        const std::vector<Contest> contests = compete(few, part_of(available, kTight[0]), kUnlimited);
         if (!contests.empty()) best = contests.front().seconds;
         // Where ops must have the extent to themselves, time is long but finite.
         return std::min(best, kHopeless * accesses_->begin_of(accesses_->end()));
@@ -130,10 +129,12 @@ class Planner {
     static constexpr double kSecondsPerOp = 1e-6;
     static constexpr double kGoodEnough = 1.002;  // of the compute time
     static constexpr double kHopeless = 1e6;
-    static constexpr double kHardlySlower = 1.02;
     static constexpr std::size_t kFinalists = 3;   // judged by the event clock
     static constexpr std::size_t kPlaced = 4;      // at each limit
     static constexpr double kStillHopeful = 1.05;  // of an estimate, which rather is too long
+    // Near the budget ops wait for copies, of which the schedule clock knows less.
+    static constexpr std::size_t kTightFinalists = 8;
+    static constexpr double kTightHopeful = 1.25;
     static constexpr double kUnknown = std::numeric_limits<double>::infinity();
     // Stays of more positions, or of more than a part of all, come from the bottom when they are fitted.
     static constexpr std::int32_t kLongStay = 8;
@@ -143,6 +144,7 @@ class Planner {
         double seconds;
         Weights weights;
         Schedule schedule;
+        std::uint64_t smallest_copied;
     };
 
     // State of the job's other programs, and what is lost below the first place that is aligned for copies.
@@ -190,6 +192,11 @@ class Planner {
         return PlannedTime{std::move(*plan), steady_seconds(*accesses_, schedule, task_.link)};
     }
 
+    // Everything leaves before an op that has the extent to itself.
+    static std::uint64_t smallest_copied(std::uint64_t exclusive) {
+        return exclusive == kUnlimited ? kCopyAlignment : 1;
+    }
+
     std::optional<Rehearsal> rehearse_within(std::uint64_t limit, std::uint64_t exclusive,
                                              const Weights& weights) const {
         const AccessSequence& accesses = accesses_of(weights);
@@ -199,10 +206,10 @@ class Planner {
         rules.copy_price = weights.copy_price;
         rules.recomputes = weights.recomputes;
         rules.moves_residents = weights.moves_residents && exclusive == kUnlimited;
+        rules.smallest_copied = smallest_copied(exclusive);
         if (exclusive != kUnlimited) {
             rules.exclusive_above = rules.limit_bytes - std::min(rules.limit_bytes, own_state_);
             rules.exclusive_bytes = exclusive;
-            rules.smallest_copied = 1;
         }
         auto rehearsal = rehearse(accesses, task_.link, rules);
         if (rehearsal) hoist_copies_in(accesses, task_.link, limit, *rehearsal);
@@ -230,35 +237,22 @@ class Planner {
             auto rehearsal = rehearse_within(limit, exclusive, weights);
             if (!rehearsal) continue;
             const double seconds = steady_seconds(accesses_of(weights), rehearsal->schedule, task_.link);
-            contests.push_back({seconds, weights, std::move(rehearsal->schedule)});
+            contests.push_back({seconds, weights, std::move(rehearsal->schedule), smallest_copied(exclusive)});
         }
         std::stable_sort(contests.begin(), contests.end(),
                          [](const Contest& a, const Contest& b) { return a.seconds < b.seconds; });
         return contests;
     }
 
-    // Ops may have the extent to themselves.
-    std::optional<PlannedTime> plan_exclusively(std::uint64_t available, std::uint64_t budget) const {
-        std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + kFewest);
-        for (const double tightness : kTightness) {
-            const std::vector<Contest> contests = compete(contenders, part_of(available, tightness), available);
-            if (contests.empty()) continue;
-            // A schedule that is hardly slower is better than a tighter limit.
-            contenders.clear();
-            for (const Contest& contest : contests) {
-                if (contest.seconds > kHardlySlower * contests.front().seconds || contenders.size() == kFinalists)
-                    break;
-                if (auto result = place(contest.schedule, budget)) return result;
-                contenders.push_back(contest.weights);
-            }
-        }
+    // Every op has the extent to itself. This always fits, and takes longest.
+    Schedule all_alone(std::uint64_t available) const {
         RehearsalRules alone;
         alone.limit_bytes = available;
         alone.exclusive_above = 0;
         alone.exclusive_bytes = available;
         alone.smallest_copied = 0;
         alone.recomputes = false;
-        return place(rehearse(*accesses_, task_.link, alone)->schedule, budget);
+        return rehearse(*accesses_, task_.link, alone)->schedule;
     }
 
     // A schedule with its offsets, and the plan where that was made to find them.
@@ -268,32 +262,59 @@ class Planner {
         std::optional<Plan> plan;
     };
 
+    // Schedules that were given offsets, and the least time among them by the schedule clock.
+    struct Placements {
+        std::vector<Placed> placed;
+        double least = kUnknown;
+    };
+
+    double good_seconds() const { return kGoodEnough * accesses_->begin_of(accesses_->end()); }
+
     // Of the schedules that promise most at each limit, the plan that the event clock finds to be the fastest. A
     // tighter limit leaves placement more room; only the better half of the candidates is tried at each next one.
     std::optional<PlannedTime> search(std::uint64_t available, std::uint64_t budget) const {
         std::vector<Weights> contenders(kPortfolio.begin(), kPortfolio.begin() + candidates());
-        const double good = kGoodEnough * accesses_->begin_of(accesses_->end());
-        std::vector<Placed> placed;
-        double least = kUnknown;
+        Placements placements;
         for (const double part : kSearched) {
             const std::vector<Contest> contests = compete(contenders, part_of(available, part), kUnlimited);
-            for (std::size_t i = 0; i < std::min(contests.size(), kPlaced) && least > good; ++i) {
-                if (contests[i].seconds >= least) break;
-                add_placements(contests[i], budget, placed);
-                for (const Placed& one : placed)
-                    least = std::min(least, one.seconds);
-            }
-            if (least <= good) break;
+            place_best(contests, budget, placements);
+            if (placements.least <= good_seconds()) break;
             if (contests.empty()) continue;
             contenders.clear();
             for (const Contest& contest : contests)
                 if (2 * contenders.size() < contests.size()) contenders.push_back(contest.weights);
         }
+        return fastest(std::move(placements.placed), kFinalists, kStillHopeful);
+    }
+
+    // Where placement has failed close to the budget. What can be placed at a limit may be many times slower than what
+    // can be placed at another one, so all limits are tried, with and without ops that have the extent to themselves.
+    std::optional<PlannedTime> search_tightly(std::uint64_t available, std::uint64_t budget) const {
+        const std::span<const Weights> contenders(kPortfolio.data(), kFewest);
+        Placements placements;
+        for (const double part : kTight)
+            for (const std::uint64_t exclusive : {kUnlimited, available})
+                place_best(compete(contenders, part_of(available, part), exclusive), budget, placements);
+        return fastest(std::move(placements.placed), kTightFinalists, kTightHopeful);
+    }
+
+    // Only what promises more than all that was placed before.
+    void place_best(std::span<const Contest> contests, std::uint64_t budget, Placements& placements) const {
+        for (const Contest& contest : contests.first(std::min(contests.size(), kPlaced))) {
+            if (contest.seconds >= placements.least || placements.least <= good_seconds()) return;
+            add_placements(contest, budget, placements.placed);
+            for (const Placed& one : placements.placed)
+                placements.least = std::min(placements.least, one.seconds);
+        }
+    }
+
+    // By the event clock, which judges those that are the fastest by the schedule clock.
+    std::optional<PlannedTime> fastest(std::vector<Placed> placed, std::size_t finalists, double hopeful) const {
         std::stable_sort(placed.begin(), placed.end(),
                          [](const Placed& a, const Placed& b) { return a.seconds < b.seconds; });
         std::optional<PlannedTime> best;
-        for (std::size_t i = 0; i < std::min(placed.size(), kFinalists); ++i) {
-            if (best && placed[i].seconds > kStillHopeful * best->seconds) break;
+        for (std::size_t i = 0; i < std::min(placed.size(), finalists); ++i) {
+            if (best && placed[i].seconds > hopeful * best->seconds) break;
             PlannedTime planned;
             if (placed[i].plan)
                 planned.plan = *std::move(placed[i].plan);
@@ -302,7 +323,7 @@ class Planner {
                                                  task_.state_bytes, placed[i].fitted.offsets);
             planned.seconds = clocked_seconds(planned.plan);
             if (!best || planned.seconds < best->seconds) best = std::move(planned);
-            if (best->seconds <= good) break;
+            if (best->seconds <= good_seconds()) break;
         }
         return best;
     }
@@ -316,7 +337,7 @@ class Planner {
         const AccessSequence& accesses = accesses_of(contest.weights);
         for (const std::int32_t long_stay : {kLongStay, accesses_->end() / kLongPart}) {
             auto fitted = fit_schedule(accesses, contest.schedule, task_.link,
-                                       {task_.state_bytes, budget, kCopyAlignment, long_stay});
+                                       {task_.state_bytes, budget, contest.smallest_copied, long_stay});
             if (!fitted) continue;
             const double seconds = steady_seconds(accesses, fitted->schedule, task_.link);
             placed.push_back({seconds, *std::move(fitted), std::nullopt});

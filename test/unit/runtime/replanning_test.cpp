@@ -2,6 +2,7 @@
 // wrong. The bits are those of jobs that were never disturbed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,17 @@
 
 namespace tensile {
 namespace {
+
+// The real planner, told that ops take long and the link takes no time. With the measured times of a busy machine it
+// may well compute everything again instead of copying, and whether a job copies would depend on them.
+JobPlanner copying_planner() {
+    return {minimum_bytes, [](const JobRequest& request, std::uint64_t budget) {
+                std::vector<ProgramTask> programs(request.programs.begin(), request.programs.end());
+                for (ProgramTask& program : programs)
+                    std::fill(program.op_seconds.begin(), program.op_seconds.end(), 1.0);
+                return plan_job({programs, request.variable_bytes, {1e12, 1e12, 2e12, 0}}, budget);
+            }};
+}
 
 // A job beside one that holds `held` bytes of the pool until the job has done `steps` steps. What it has in the end.
 struct Grown {
@@ -68,7 +80,7 @@ TEST_P(Replanning, AJobMayGrowAndStillMove) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Planners, Replanning,
-                         ::testing::Values(&real_planner, &moving_planner, &resident_moving_planner));
+                         ::testing::Values(&copying_planner, &moving_planner, &resident_moving_planner));
 
 TEST(ReplanningTest, NobodyGrowsWhileOthersWait) {
     // Before the figures are compared, so that nothing else is a reason.
