@@ -218,6 +218,23 @@ TEST(CandidateFit, AFamilyStoresAndServesTheWinner) {
                     made.size(static_cast<std::int64_t>(i % 2)));
 }
 
+// Closed forms hold back a share that is rounded up, and at least a horizon.
+TEST(CandidateFit, NetworksAreJudgedOnTheSpanOfTheClosedForms) {
+    struct Case {
+        std::int64_t steps;
+        std::int64_t horizon;
+        std::int64_t learned_from;
+        std::int64_t origins;
+    };
+    for (const Case& one : {Case{150, 6, 120, 25}, Case{153, 6, 122, 26}, Case{60, 24, 36, 1}, Case{40, 24, 20, 1}}) {
+        const SeriesTable table = SeasonalTable{.steps = one.steps, .series = 2}.table();
+        const auto nlinear = fit(table, settings_of(12, one.horizon), R"(["nlinear"])");
+        EXPECT_EQ(nlinear->manifest().at("model").at("training").at("validation_samples"), 2 * one.origins);
+        const auto net3 = fit(table, settings_of(12, one.horizon), R"(["net3"])");
+        EXPECT_EQ(net3->manifest().at("model").at("training_steps"), one.learned_from) << one.steps;
+    }
+}
+
 // All cells of keys are wanted as soon as a tensor method takes part.
 TEST(CandidateFit, ATensorMethodAsksForTheDenseTable) {
     const SeriesMethod& method = auto_forecast_method();
