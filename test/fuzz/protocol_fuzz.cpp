@@ -112,8 +112,22 @@ std::uint64_t read(const Envelope& envelope) {
     case Message::TrainBegin: {
         const TrainBegin& training = *envelope.message_as_TrainBegin();
         std::uint64_t sum = read(training.model_name()) + read(training.method()) + read(training.options_json());
-        sum += read(training.targets()) + read(training.cost_profiles());
+        sum += read(training.targets()) + read(training.cost_profiles()) + read(training.base_key());
         return sum + read(training.columns());
+    }
+    case Message::Accepted:
+        return read_each(envelope.message_as_Accepted()->side_tables(),
+                         [](const SideTable& table) { return read(table.name()) + read(table.relation()); });
+    case Message::SideTableBegin:
+        return read(envelope.message_as_SideTableBegin()->columns());
+    case Message::SeriesBegin:
+        return read(envelope.message_as_SeriesBegin()->model_key()) +
+               read(envelope.message_as_SeriesBegin()->columns());
+    case Message::SeriesReply: {
+        const SeriesReply& reply = *envelope.message_as_SeriesReply();
+        const auto column = [](const SeriesMode& mode) { return read(mode.name()) + read(mode.type_name()); };
+        return read_each(reply.modes(), column) + (reply.time() == nullptr ? 0 : column(*reply.time())) +
+               read(reply.step()) + read(reply.rows());
     }
     case Message::EvaluateBegin:
         return read(envelope.message_as_EvaluateBegin()->model_key()) +

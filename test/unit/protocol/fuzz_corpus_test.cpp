@@ -100,6 +100,21 @@ std::map<std::string, std::string> seeds() {
         const auto profiles = b.CreateVectorOfStrings({"{}"});
         return CreateTrainBegin(b, model, method, options, targets, columns(b), 60000, profiles, 0.5);
     });
+    add("accepted", [](auto& b) {
+        return CreateAccepted(
+            b, b.CreateVector(std::vector{CreateSideTableDirect(b, "graph of mode \"station\"", "roads.edge")}));
+    });
+    add("side_table_begin", [](auto& b) { return CreateSideTableBegin(b, 0, columns(b)); });
+    add("series_begin", [](auto& b) {
+        const auto model = key(b);
+        return CreateSeriesBegin(b, model, SeriesTask::Forecast, 24, 0.9, 5, columns(b), 60000, 0.5);
+    });
+    add("series_reply", [](auto& b) {
+        const auto modes = b.CreateVector(std::vector{CreateSeriesModeDirect(b, "station", "text")});
+        const auto time = CreateSeriesModeDirect(b, "ts", "timestamp with time zone");
+        const auto step = b.CreateString("1 hour");
+        return CreateSeriesReply(b, modes, time, step, inline_rows(b));
+    });
     add("evaluate_begin", [](auto& b) {
         const auto model = key(b);
         return CreateEvaluateBegin(b, model, columns(b), -1);
