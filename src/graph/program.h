@@ -60,8 +60,8 @@ class Program {
     // The buffer a value lives in: itself, or the value at the start of its alias chain.
     ValueId storage_of(ValueId id) const { return storage_[static_cast<std::size_t>(id.index)]; }
 
-    // The same program with `prefix` before its own name and those of its variables, so that programs of several jobs can
-    // lie side by side.
+    // The same program with `prefix` before its own name and those of its variables, so that programs of several jobs
+    // can lie side by side.
     Program with_prefix(const std::string& prefix) const;
 
     // One line a node, for people: "%7 = matmul(%3, %5) {transpose_a=0} : f32[256?, 64]".

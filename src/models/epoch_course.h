@@ -115,8 +115,8 @@ class EpochCourse {
     void reset_order();
     void go_on();
     void finish_training();
-    // What an evaluation looks at: the validation rows, or those to be judged further; without any, the rows of the epoch's last batch, so that an
-    // update which made the network diverge is noticed also when no step comes after it.
+    // What an evaluation looks at: the validation rows, or those to be judged further; without any, the rows of the
+    // epoch's last batch, so that an update which made the network diverge is noticed also when no step comes after it.
     std::span<const std::uint32_t> evaluated_rows() const;
 
     EpochSettings settings_;
