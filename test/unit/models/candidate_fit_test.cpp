@@ -231,7 +231,7 @@ TEST(CandidateFit, NetworksAreJudgedOnTheSpanOfTheClosedForms) {
         const auto nlinear = fit(table, settings_of(12, one.horizon), R"(["nlinear"])");
         EXPECT_EQ(nlinear->manifest().at("model").at("training").at("validation_samples"), 2 * one.origins);
         const auto net3 = fit(table, settings_of(12, one.horizon), R"(["net3"])");
-        EXPECT_EQ(net3->manifest().at("model").at("training_steps"), one.learned_from) << one.steps;
+        EXPECT_EQ(net3->manifest().at("model").at("calibration_begin"), one.learned_from) << one.steps;
     }
 }
 
