@@ -3,7 +3,28 @@
 
 #include <algorithm>
 
+#include "tensor/error.h"
+
 namespace tensile {
+
+namespace {
+
+class NoHostStore final : public HostStore {
+  public:
+    std::uint64_t bytes() const override { return 0; }
+    void write(std::uint64_t, std::span<const std::byte>) override { throw_used(); }
+    void read(std::uint64_t, std::span<std::byte>) override { throw_used(); }
+
+  private:
+    [[noreturn]] static void throw_used() { throw InternalError("a job without spill space copies a tensor"); }
+};
+
+}  // namespace
+
+HostStore& no_host_store() {
+    static NoHostStore store;
+    return store;
+}
 
 void write_pieces(HostStore& store, std::uint64_t offset, std::span<const std::byte> from) {
     while (!from.empty()) {

@@ -18,6 +18,9 @@ class HostStore {
     virtual void read(std::uint64_t offset, std::span<std::byte> to) = 0;
 };
 
+// Holds nothing: of a job whose plans only compute again.
+HostStore& no_host_store();
+
 // Size of the pieces in which copies are cut: large enough for a disk's full rate, and at that rate over within a few
 // milliseconds, so that a job that is stopped, or another job's copy, never waits long.
 inline constexpr std::uint64_t kCopyPiece = std::uint64_t{2} << 20;

@@ -137,7 +137,8 @@ void PlanExecutor::compile(const LoweredProgram& program, const HostCopies& copi
     for (const std::uint32_t count : awaited)
         if (count > 0) steps_[count - 1].is_awaited = true;
     feed_after_ = counts(plan_.feed_waits);
-    queues_ = std::make_unique<CopyQueues>(*copies.lanes, *copies.store, static_cast<std::uint32_t>(steps_.size()),
+    HostStore& store = copies.store == nullptr ? no_host_store() : *copies.store;
+    queues_ = std::make_unique<CopyQueues>(*copies.lanes, store, static_cast<std::uint32_t>(steps_.size()),
                                            std::move(tasks[0]), std::move(tasks[1]));
 }
 

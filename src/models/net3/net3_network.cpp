@@ -421,7 +421,7 @@ WindowPass Net3Network::training_pass(ProgramBuilder& builder, std::span<const V
     if (builder.type(last.compressed) != builder.type(last.features) && architecture_.reconstruction > 0) {
         const ValueId lost =
             ops::subtract(builder, last.features, nodes.restored(last.compressed, architecture_.features));
-        const Shape& shape = builder.type(lost).shape;
+        const Shape shape = builder.type(lost).shape;
         Shape row{shape[0]};
         row.set_extent_slot(shape.extent_slot());
         const ValueId rows = ops::sum_all(builder, ops::broadcast_scalar(builder, builder.constant_scalar(1), row));
