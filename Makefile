@@ -27,7 +27,7 @@ FORMATTED = find src cuda test bench examples -type f \( -name '*.cpp' -o -name 
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all engine extension configure install uninstall installcheck check demo demo-stop bench dependencies clean format \
+.PHONY: all engine extension configure install uninstall installcheck check check-threads demo demo-stop bench dependencies clean format \
 	format-check lint help
 
 all: engine extension ## Build the engine and the extension (default)
@@ -63,6 +63,9 @@ installcheck: ## Run the regression tests against an installed, running server (
 
 check: ## Set up everything and run every test (throw-away servers; touches no other server)
 	scripts/check
+
+check-threads: ## Run the unit tests of the layers that have threads under ThreadSanitizer (another 5 to 10 minutes)
+	scripts/check dependencies thread
 
 demo: ## Set up everything, train on real data in a throw-away server, draw a forecast, and leave the server running
 	scripts/install-dependencies build demo
