@@ -49,7 +49,7 @@ struct ExtentParts {
 // Where a job keeps its host copies.
 struct HostCopies {
     CopyLanes* lanes = nullptr;
-    HostStore* store = nullptr;  // null: nothing is copied
+    HostStore* store = nullptr;          // null: nothing is copied
     std::vector<std::uint64_t> offsets;  // in the store, by lowered tensor; kNoOffset for those that are never copied
 };
 
