@@ -99,6 +99,7 @@ SELECT test.series_error('SELECT ts, place, kind, value FROM test.hourly', '{"gr
 SELECT test.error('SELECT * FROM tensile.forecast(''hourly'', horizon => 0)');
 SELECT test.error('SELECT * FROM tensile.forecast(''hourly'', horizon => 2000000000)');
 SELECT test.error('SELECT * FROM tensile.forecast(''hourly'', horizon => 1, level => 1)');
+SELECT test.error('SELECT tensile.create_forecast_view(''test.none'', ''hourly'', horizon => 0)');
 SELECT test.error('SELECT * FROM tensile.forecast(''absent'', horizon => 1)');
 SELECT test.error('SELECT * FROM tensile.forecast(''number'', horizon => 1)');
 SELECT test.error('SELECT * FROM tensile.backtest(''hourly'', folds => 100, horizon => 24)');

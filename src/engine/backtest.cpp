@@ -24,8 +24,6 @@ namespace tensile {
 
 namespace {
 
-constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
-
 // Rivals that need no fitting worth the name run on the host.
 class NoProgram final : public ForwardRunner {
   public:
@@ -101,11 +99,11 @@ std::vector<BacktestRow> Backtest::run(std::int32_t folds, std::int64_t horizon,
     for (std::int64_t origin = first_origin; origin < table.steps; origin += horizon, ++progress.step) {
         if (status_.stop()) throw_stopped();
         status_.update_activity(progress, 0);
-        const SeriesTable history = first_steps(table, origin);
-        methods[0].scores.add(table, origin, refitted(origin, horizon, level));
+        SeriesTable history = first_steps(table, origin);
         methods[1].scores.add(table, origin, naive_forecast(history, 1, horizon, level, status_.stop()));
         if (has_seasonal_rival)
             methods[2].scores.add(table, origin, naive_forecast(history, season, horizon, level, status_.stop()));
+        methods[0].scores.add(table, origin, refitted(std::move(history), horizon, level));
     }
 
     std::vector<BacktestRow> rows;
@@ -119,9 +117,8 @@ std::vector<BacktestRow> Backtest::run(std::int32_t folds, std::int64_t horizon,
     return rows;
 }
 
-Forecast Backtest::refitted(std::int64_t origin, std::int64_t horizon, double level) {
-    const SeriesTable& all = model_.table();
-    SeriesTable known = first_steps(all, origin);
+Forecast Backtest::refitted(SeriesTable known, std::int64_t horizon, double level) {
+    const std::int64_t origin = known.steps;
     HostCharge charge = resources_.host.charge(known.bytes());
     const auto& family = dynamic_cast<const SeriesFamily&>(family_named(model_.method()));
     const std::unique_ptr<Training> training = family.refit(model_, std::move(known), nullptr, &status_.stop());
@@ -145,8 +142,8 @@ Forecast Backtest::refitted(std::int64_t origin, std::int64_t horizon, double le
         load_model(resources_, key, manifest, weights, limits_.queue_timeout_ms, status_.stop());
     const SeriesPredictor& fitted = *predictor_of(*loaded).as_series();
     ContextRunner forward(resources_.device, loaded, status_.stop());
-    return fitted.forecaster().forecast(fitted.table(), covariates_between(all, origin, origin + horizon), horizon,
-                                        level, forward, &status_.stop());
+    return fitted.forecaster().forecast(fitted.table(), covariates_between(model_.table(), origin, origin + horizon),
+                                        horizon, level, forward, &status_.stop());
 }
 
 }  // namespace tensile

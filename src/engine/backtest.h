@@ -42,8 +42,8 @@ class Backtest {
     std::vector<BacktestRow> run(std::int32_t folds, std::int64_t horizon, double level);
 
   private:
-    // Fits the model's method to the first `origin` steps and forecasts.
-    Forecast refitted(std::int64_t origin, std::int64_t horizon, double level);
+    // Fits the model's method to the first steps of its table and forecasts.
+    Forecast refitted(SeriesTable known, std::int64_t horizon, double level);
 
     const Resources& resources_;
     SessionStatus& status_;

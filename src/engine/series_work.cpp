@@ -85,6 +85,9 @@ SeriesWork::SeriesWork(const Resources& resources, SessionStatus& status, Sessio
         throw Error(sqlstate::kInvalidParameterValue, "horizon is out of range",
                     "It is " + std::to_string(horizon_) + "; forecasts reach 1 to " + std::to_string(kFurthestHorizon) +
                         " steps ahead.");
+    const bool has_intervals = reaches_ahead || task_ == protocol::SeriesTask::Impute;
+    if (has_intervals && !(level_ > 0 && level_ < 1)) throw ProtocolViolation("level is out of range");
+    if (task_ == protocol::SeriesTask::Backtest && folds_ < 1) throw ProtocolViolation("folds are out of range");
     if (message.columns() == nullptr) return;
     columns_ = column_descriptions(message.columns());
     fresh_ = predictor_.fresh_rows(columns_);

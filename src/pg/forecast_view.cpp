@@ -65,15 +65,15 @@ Datum tensile_create_forecast_view(PG_FUNCTION_ARGS) {
     PreventCommandIfReadOnly("tensile.create_forecast_view()");
     const char* view = text_argument(fcinfo, 0, "create_forecast_view", "view");
     const char* model = text_argument(fcinfo, 1, "create_forecast_view", "model");
-    require_argument(fcinfo, 2, "create_forecast_view", "horizon");
-    require_argument(fcinfo, 3, "create_forecast_view", "level");
+    const std::int64_t horizon = horizon_argument(fcinfo, 2, "create_forecast_view");
+    const double level = level_argument(fcinfo, 3, "create_forecast_view");
 
     MemoryContext caller = CurrentMemoryContext;
     MemoryContext context = AllocSetContextCreate(caller, "tensile forecast view", ALLOCSET_DEFAULT_SIZES);
     MemoryContextSwitchTo(context);
     const client::SeriesDeclaration declaration;  // asks what the series are
     const client::SeriesResult& series = work_on_series(context, model, declaration, nullptr);
-    const char* statement = view_statement(view, model, PG_GETARG_INT32(2), PG_GETARG_FLOAT8(3), series);
+    const char* statement = view_statement(view, model, static_cast<int>(horizon), level, series);
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "could not connect to SPI");
     const int result = SPI_execute(statement, false, 0);
     if (result != SPI_OK_UTILITY) elog(ERROR, "could not create the view: %s", SPI_result_code_string(result));

@@ -93,8 +93,6 @@ const client::SeriesResult& work_on_series(MemoryContext context, const char* mo
     return stream->result();
 }
 
-namespace {
-
 double level_argument(FunctionCallInfo fcinfo, int index, const char* function) {
     require_argument(fcinfo, index, function, "level");
     const double level = PG_GETARG_FLOAT8(index);
@@ -112,6 +110,8 @@ std::int64_t horizon_argument(FunctionCallInfo fcinfo, int index, const char* fu
                         errdetail("It is %d; a forecast reaches at least one step ahead.", horizon)));
     return horizon;
 }
+
+namespace {
 
 void answer(FunctionCallInfo fcinfo, const char* model, const client::SeriesDeclaration& declaration,
             const char* query) {

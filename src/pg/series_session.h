@@ -16,4 +16,8 @@ namespace tensile {
 const client::SeriesResult& work_on_series(MemoryContext context, const char* model,
                                            const client::SeriesDeclaration& declaration, const char* query);
 
+// Arguments of the functions on series; 22004 for NULL, 22023 out of range.
+double level_argument(FunctionCallInfo fcinfo, int index, const char* function);
+std::int64_t horizon_argument(FunctionCallInfo fcinfo, int index, const char* function);
+
 }  // namespace tensile
