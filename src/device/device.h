@@ -60,6 +60,7 @@ class Executable {
     virtual std::unique_ptr<Binding> bind(std::span<std::byte* const> addresses) const = 0;
 };
 
+// A point on a stream: the last at which it was recorded. One that was never recorded is complete.
 class Event {
   public:
     virtual ~Event() = default;
@@ -72,9 +73,16 @@ class Stream {
     virtual ~Stream() = default;
     // Runs (or enqueues) lowered op `op`. After kStopped the written tensors are undefined.
     virtual LaunchStatus launch(Binding& binding, int op, const LaunchContext& context) = 0;
+    // Runs (or enqueues) those ops in that order, as launch() would one after another. A binding that is launched so is
+    // always given the same list, which outlives it, so that a device can record it once.
+    virtual LaunchStatus launch_sequence(Binding& binding, std::span<const std::int32_t> ops,
+                                         const LaunchContext& context);
+    // Between any two of slab, host arena and other host memory. Host memory stays as it is until the copy is complete.
     virtual void copy(std::byte* destination, const std::byte* source, std::size_t bytes) = 0;
-    virtual std::unique_ptr<Event> record() = 0;
-    virtual void wait_for(Event& event) = 0;
+    // The event is complete when all that was enqueued before is.
+    virtual void record(Event& event);
+    // What is enqueued from now on runs after it.
+    virtual void wait_for(Event& event);
     virtual void synchronize() = 0;
     // Runs body(begin, end) over [0, count) cut into fixed pieces of `grain`, on the stream's host threads; used to
     // feed batches. Returns when all pieces are done.
@@ -102,9 +110,17 @@ class Device {
     virtual bool supports(const Op& op, DType dtype) const = 0;
     virtual std::unique_ptr<Executable> lower(const Program& program, const LoweringOptions& options) = 0;
     virtual std::unique_ptr<Stream> create_stream(StreamClass stream_class, StreamPriority priority) = 0;
-    // Address space for the tensor pool, taken once at start; pages are committed by use and given back by discard().
+    // Whether launches and copies are complete when they return and the host may use the addresses of the slab. Where
+    // it is false, everything passes to and from the slab by Stream::copy(), and only streams order what happens there.
+    virtual bool is_synchronous() const { return true; }
+    virtual std::unique_ptr<Event> create_event();
+    // Memory for the tensor pool, taken once at start. Of a synchronous device address space: pages are committed by
+    // use and given back by discard().
     virtual std::byte* reserve_slab(std::size_t bytes) = 0;
     virtual void discard(std::byte* begin, std::size_t bytes) = 0;
+    // Host memory that copies use without a detour (page-locked), taken once at start. Only of devices that are not
+    // synchronous. Throws Error 53200 where there is not as much.
+    virtual std::byte* reserve_host_arena(std::size_t bytes);
     // May be called at any time; results never depend on it.
     virtual void set_threads(int threads) = 0;
     // As last set, with 0 resolved to the number of cores.

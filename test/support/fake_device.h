@@ -181,12 +181,6 @@ inline std::unique_ptr<Binding> FakeExecutable::bind(std::span<std::byte* const>
     return std::make_unique<FakeBinding>(*this, addresses);
 }
 
-class FakeEvent final : public Event {
-  public:
-    bool is_complete() const override { return true; }
-    void wait() override {}
-};
-
 class FakeStream final : public Stream {
   public:
     explicit FakeStream(const FakeDeviceOptions& options) : options_(options) {}
@@ -201,8 +195,6 @@ class FakeStream final : public Stream {
     void copy(std::byte* destination, const std::byte* source, std::size_t bytes) override {
         std::memcpy(destination, source, bytes);
     }
-    std::unique_ptr<Event> record() override { return std::make_unique<FakeEvent>(); }
-    void wait_for(Event& event) override { event.wait(); }
     void synchronize() override {}
     void parallel_for(std::int64_t count, std::int64_t grain,
                       const std::function<void(std::int64_t, std::int64_t)>& body) override {

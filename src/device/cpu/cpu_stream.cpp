@@ -11,12 +11,6 @@ namespace tensile {
 
 namespace {
 
-class CompletedEvent final : public Event {
-  public:
-    bool is_complete() const override { return true; }
-    void wait() override {}
-};
-
 // Tiles that have anything to do: a lone section of rows ends with the extent, unless something must be zero behind it.
 std::int64_t tiles_to_run(const TilePhase& phase, const LaunchContext& context) {
     const TileSection& section = phase.sections.front();
@@ -56,14 +50,6 @@ LaunchStatus CpuStream::launch(Binding& binding, int op, const LaunchContext& co
 
 void CpuStream::copy(std::byte* destination, const std::byte* source, std::size_t bytes) {
     std::memcpy(destination, source, bytes);
-}
-
-std::unique_ptr<Event> CpuStream::record() {
-    return std::make_unique<CompletedEvent>();
-}
-
-void CpuStream::wait_for(Event& event) {
-    event.wait();
 }
 
 void CpuStream::synchronize() {}

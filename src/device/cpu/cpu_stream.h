@@ -15,8 +15,6 @@ class CpuStream final : public Stream {
 
     LaunchStatus launch(Binding& binding, int op, const LaunchContext& context) override;
     void copy(std::byte* destination, const std::byte* source, std::size_t bytes) override;
-    std::unique_ptr<Event> record() override;
-    void wait_for(Event& event) override;
     void synchronize() override;
     void parallel_for(std::int64_t count, std::int64_t grain,
                       const std::function<void(std::int64_t, std::int64_t)>& body) override;

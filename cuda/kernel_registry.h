@@ -1,0 +1,33 @@
+// Which function makes the kernel of which op. An op that is not here has no kernel on CUDA devices.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string_view>
+
+#include "cuda/kernel.h"
+
+namespace tensile::cuda {
+
+// Throws PluginError (TENSILE_UNSUPPORTED) for types it has no kernel for.
+using MakeKernel = std::unique_ptr<Kernel> (*)(const DeviceContext& device, const OpProblem& problem);
+
+class KernelRegistry {
+  public:
+    void add(std::string_view op, MakeKernel make) { makers_.emplace(op, make); }
+    // Null when the op is unknown.
+    MakeKernel find(std::string_view op) const {
+        const auto found = makers_.find(op);
+        return found == makers_.end() ? nullptr : found->second;
+    }
+
+  private:
+    std::map<std::string_view, MakeKernel> makers_;
+};
+
+// All kernels.
+KernelRegistry make_kernel_registry();
+
+// One function a file of kernels/; each adds the ops of its file.
+
+}  // namespace tensile::cuda
