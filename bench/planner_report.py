@@ -14,6 +14,7 @@ from plot_planner import rows_of
 BEGIN = "<!-- begin: tables of bench/run_planner -->\n"
 END = "<!-- end: tables of bench/run_planner -->\n"
 OURS = "planner"
+BOUND = "lower-bound"  # no method: what none can beat
 STATE_DOMINATED = 0.5  # share of state in the bytes that liveness alone needs
 
 
@@ -60,8 +61,11 @@ class Points:
 
     def best(self, key):
         """The fastest baseline: (time ratio, name) or None."""
-        others = [(time, method) for method, time in self.times[key].items() if method != OURS]
+        others = [(time, method) for method, time in self.times[key].items() if method not in (OURS, BOUND)]
         return min(others) if others else None
+
+    def bound(self, key):
+        return self.times[key].get(BOUND)
 
     def networks(self, state_dominated):
         return [name for name, share in self.state.items() if (share > STATE_DOMINATED) == state_dominated]
@@ -84,6 +88,19 @@ def means(points, networks):
     return table(["R", *(percent(share) for share in points.shares[1:])], lines)
 
 
+def above_bound(points, networks):
+    """Geometric means of the planner's time over the lower bound."""
+    lines = []
+    for ratio in points.ratios:
+        line = [ratio]
+        for share in points.shares[1:]:
+            keys = [key for network in networks if (key := (network, ratio, share)) in points.times]
+            known = [key for key in keys if points.ours(key) and points.bound(key)]
+            line.append(f"{mean(points.ours(key) / points.bound(key) for key in known)} ({len(known)})")
+        lines.append(line)
+    return table(["R", *(percent(share) for share in points.shares[1:])], lines)
+
+
 def by_network(points, ratio):
     lines = []
     for network, state in points.state.items():
@@ -93,8 +110,15 @@ def by_network(points, ratio):
                 line.append("not measured")
                 continue
             ours, best = points.ours((network, ratio, share)), points.best((network, ratio, share))
+            bound = points.bound((network, ratio, share))
             line.append(
-                (f"{ours:.3f}" if ours else "no plan") + ", " + (f"{best[0]:.3f} {best[1]}" if best else "no baseline")
+                ", ".join(
+                    [
+                        f"{ours:.3f}" if ours else "no plan",
+                        f"{best[0]:.3f} {best[1]}" if best else "no baseline",
+                        f"bound {bound:.3f}" if bound else "no bound",
+                    ]
+                )
             )
         lines.append(line)
     return table(["network", "state", *(percent(share) for share in points.shares[1:])], lines)
@@ -107,7 +131,7 @@ def against_baselines(points):
     below = [key for key in costly if points.ours(key) < points.best(key)[0]]
     alone = [key for key in points.times if points.ours(key) and not points.best(key)]
     only_others = [key for key in points.times if not points.ours(key) and points.best(key)]
-    nobody = [key for key in points.times if not points.times[key]]
+    nobody = [key for key in points.times if not points.ours(key) and not points.best(key)]
     text = table(
         ["points (network, R, budget)", "number"],
         [
@@ -256,8 +280,9 @@ def main():
     text += means(points, activations)
     if states:
         text += f"Over those of which state is more than half ({', '.join(states)}):\n\n" + means(points, states)
+    text += "The planner's time over the lower bound, geometric means over the networks dominated by activations:\n\n" + above_bound(points, activations)
     for ratio in ("0.5", "0.2"):
-        text += f"Each network at R = {ratio}, the planner and the best baseline:\n\n" + by_network(points, ratio)
+        text += f"Each network at R = {ratio}, the planner, the best baseline and the lower bound:\n\n" + by_network(points, ratio)
     text += against_baselines(points)
     text += by_goal(read(directory, "networks"))
     text += (

@@ -1,12 +1,14 @@
 // The planner and all baselines on the event clock, as CSV on stdout. Exact and repeatable.
 //
-//   planner_sweep single NETWORK [METHOD]    budgets x speeds of the link x methods
+//   planner_sweep single NETWORK [METHOD]    budgets x speeds of the link x methods; METHOD
+//                                          "lower-bound": what none of them can beat
 //   planner_sweep jobs NETWORK      several equal jobs
 //   planner_sweep memory NETWORK    bytes that are open over the time of a step, for each method
 //   planner_sweep names             all networks; without NETWORK the synthetic programs are taken
 //
 // Budgets are shares of the extent that liveness alone needs. Ratio = compute seconds of a step / (bytes of all
 // non-state tensors / bandwidth in one direction). A method without a plan has an empty time.
+#include <cmath>
 #include <cstdio>
 
 #include "measure.h"
@@ -15,6 +17,7 @@
 #include "planner/admission.h"
 #include "planner/checker.h"
 #include "planner/event_clock.h"
+#include "planner/lower_bound.h"
 
 namespace tensile::bench {
 namespace {
@@ -22,6 +25,19 @@ namespace {
 constexpr double kRatios[] = {2, 1, 0.5, 0.2, 0.1};
 constexpr double kShares[] = {1, 0.8, 0.6, 0.4, 0.3};
 constexpr double kMiB = 1 << 20;
+constexpr const char* kBound = "lower-bound";
+
+void print_bound(const Workload& work, std::uint64_t full, double share) {
+    const auto budget = static_cast<std::uint64_t>(share * static_cast<double>(full));
+    for (const double ratio : kRatios) {
+        const double least = least_seconds(work.program, work.op_seconds, work.link(ratio), budget);
+        std::printf("%s,%zu,%.3f,%g,%g,%.1f,%s,", work.name.c_str(), work.program.ops.size(),
+                    work.state_bytes / static_cast<double>(full), ratio, share, static_cast<double>(budget) / kMiB,
+                    kBound);
+        if (std::isfinite(least)) std::printf("%.4f", least / work.compute_seconds);
+        std::printf(",,,,,,,\n");
+    }
+}
 
 void sweep_single(const std::vector<Workload>& works, const std::string& only) {
     std::printf(
@@ -29,7 +45,8 @@ void sweep_single(const std::vector<Workload>& works, const std::string& only) {
         "stall_in_share,stall_out_share,plan_ms\n");
     for (const Workload& work : works) {
         const std::uint64_t full = liveness_bytes(work.request(1));
-        for (const double share : kShares)
+        for (const double share : kShares) {
+            if (only.empty() || only == kBound) print_bound(work, full, share);
             for (const Method& method : methods()) {
                 if (!only.empty() && method.name != only) continue;
                 const auto budget = static_cast<std::uint64_t>(share * static_cast<double>(full));
@@ -63,6 +80,7 @@ void sweep_single(const std::vector<Workload>& works, const std::string& only) {
                         job.stall_seconds[static_cast<std::size_t>(StallCause::kCopyOut)] / steps_seconds, plan_ms);
                 }
             }
+        }
     }
 }
 

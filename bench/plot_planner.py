@@ -53,6 +53,13 @@ def draw_slowdown(rows, ratio, path):
             ]
             if points:
                 cell.plot(*zip(*points), marker=marker, markersize=4, linewidth=1, color=COLOURS[method], label=method)
+        bound = [
+            (100 * float(row["share"]), float(row["time_ratio"]))
+            for row in rows
+            if (row["network"], row["ratio"], row["method"]) == (network, ratio, "lower-bound") and row["time_ratio"]
+        ]
+        if bound:
+            cell.plot(*zip(*bound), linestyle=":", linewidth=1.5, color="black", label="lower bound")
         cell.set_title(network, fontsize=9)
         cell.set_xlim(105, 25)
         cell.set_yscale("log")
