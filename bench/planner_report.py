@@ -251,6 +251,22 @@ def published(rows):
     )
 
 
+def mixed(rows):
+    return table(
+        ["step region, of liveness only", "step regions", "saving", "saving on top of liveness only", "extra time"],
+        [
+            [
+                percent(row["share"]),
+                row["regions"],
+                f"{100 * float(row['saving']):.1f} %",
+                f"{100 * float(row['saving_on_liveness']):.1f} %",
+                f"{100 * float(row['overhead']):.1f} %",
+            ]
+            for row in rows
+        ],
+    )
+
+
 def stagger(rows):
     return table(
         ["network", "budget", "R", "state", "step regions", "combined / sum of peaks", "floor", "makespan"],
@@ -289,6 +305,8 @@ def main():
         "The published metrics, on a model of the published evaluation's GPU (13.4 Tflop/s, 616 GB/s, PCIe at 12 GB/s each way; "
         "the roofline's times, so compute is as fast as it can be):\n\n" + published(read(directory, "published"))
     )
+    text += "The five of them at once, with 2 images each, in pools that hold all states and so many step regions:\n\n"
+    text += mixed(read(directory, "mixed"))
     text += (
         "Four equal jobs in pools that hold all states and two or one of the step regions; the makespan is that over the one with "
         "room for all:\n\n" + stagger(read(directory, "stagger"))

@@ -17,9 +17,10 @@ namespace tensile::bench {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kNetworks = {"vgg_16",      "resnet_50", "inception_v3", "densenet_121",
-                                                       "transformer", "lstm",      "wide_mlp",     "tabular"};
-constexpr std::size_t kImageNetworks = 4;
+constexpr std::array<std::string_view, 9> kNetworks = {"vgg_16",       "resnet_50",    "inception_v3",
+                                                       "inception_v4", "densenet_121", "transformer",
+                                                       "lstm",         "wide_mlp",     "tabular"};
+constexpr std::size_t kImageNetworks = 5;
 
 Workload workload(std::string name, LoweredProgram program, std::vector<double> op_seconds) {
     Workload made{std::move(name), std::move(program), std::move(op_seconds)};
@@ -58,11 +59,12 @@ std::span<const std::string_view> image_network_names() {
 }
 
 Workload image_workload(std::string_view name, std::int64_t images, const DeviceRates& rates) {
-    const ImageNetworkShape shape = {.images = images, .pixels = name == "inception_v3" ? 299 : 224};
+    const ImageNetworkShape shape = {.images = images, .pixels = name.starts_with("inception") ? 299 : 224};
     const OptimizerSettings adam;
     if (name == "vgg_16") return lowered_workload(name, vgg_16_training(shape, adam).program, rates);
     if (name == "resnet_50") return lowered_workload(name, resnet_50_training(shape, adam).program, rates);
     if (name == "inception_v3") return lowered_workload(name, inception_v3_training(shape, adam).program, rates);
+    if (name == "inception_v4") return lowered_workload(name, inception_v4_training(shape, adam).program, rates);
     if (name == "densenet_121") return lowered_workload(name, densenet_121_training(shape, adam).program, rates);
     throw Error("22023", "unknown image network " + std::string(name));
 }

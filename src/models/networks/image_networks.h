@@ -47,6 +47,10 @@ ImageNetworkTraining resnet_50_training(const ImageNetworkShape& shape, const Op
 // arXiv 1512.00567, without the auxiliary head. 23.83 million parameters. At least 75 pixels; the paper has 299.
 ImageNetworkTraining inception_v3_training(const ImageNetworkShape& shape, const OptimizerSettings& optimizer);
 
+// Szegedy, Ioffe, Vanhoucke, Alemi, "Inception-v4, Inception-ResNet and the impact of residual connections on
+// learning", arXiv 1602.07261. 42.68 million parameters. At least 75 pixels; the paper has 299.
+ImageNetworkTraining inception_v4_training(const ImageNetworkShape& shape, const OptimizerSettings& optimizer);
+
 // Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks", arXiv 1608.06993, DenseNet-BC of
 // 121 layers. 7.98 million parameters. At least 32 pixels.
 ImageNetworkTraining densenet_121_training(const ImageNetworkShape& shape, const OptimizerSettings& optimizer);

@@ -1,24 +1,24 @@
 // Inception-V3: modules of parallel branches, concatenated; large kernels are factored into rectangular ones. The names
 // of the modules are those of the paper's figures 5 to 7 and 10. See image_networks.h.
-#include "models/networks/image_layers.h"
+#include "models/networks/inception_layers.h"
 
 namespace tensile {
 
 namespace {
 
 // A network with the widths of the paper scaled.
-class Inception {
+class Inception : InceptionLayers {
   public:
-    explicit Inception(ImageLayers& layers) : layers_(layers) {}
+    using InceptionLayers::InceptionLayers;
 
     FeatureMaps stem(const FeatureMaps& images) {
         FeatureMaps x = square(images, 32, 3, 2);
         x = square(x, 32, 3);
         x = square(x, 64, 3, 1, 1);
-        x = layers_.max_pool(x, 3, 2);
+        x = halve(x);
         x = square(x, 80, 1);
         x = square(x, 192, 3);
-        return layers_.max_pool(x, 3, 2);
+        return halve(x);
     }
 
     // Figure 5, with one 5x5 kernel left as it is.
@@ -26,14 +26,14 @@ class Inception {
         const FeatureMaps single = square(x, 64, 1);
         const FeatureMaps five = square(square(x, 48, 1), 64, 5, 1, 2);
         const FeatureMaps twice = square(square(square(x, 64, 1), 96, 3, 1, 1), 96, 3, 1, 1);
-        return layers_.concatenate({single, five, twice, pool_branch(x, pooled)});
+        return concatenate({single, five, twice, pool_branch(x, pooled)});
     }
 
     // Figure 10: halves the maps.
     FeatureMaps first_reduction(const FeatureMaps& x) {
         const FeatureMaps three = square(x, 384, 3, 2);
         const FeatureMaps twice = square(square(square(x, 64, 1), 96, 3, 1, 1), 96, 3, 2);
-        return layers_.concatenate({three, twice, layers_.max_pool(x, 3, 2)});
+        return concatenate({three, twice, halve(x)});
     }
 
     // Figure 6: 7x7 kernels as rows and columns.
@@ -43,13 +43,13 @@ class Inception {
         FeatureMaps twice = square(x, inner, 1);
         twice = row(column(twice, inner, 7), inner, 7);
         twice = row(column(twice, inner, 7), 192, 7);
-        return layers_.concatenate({single, seven, twice, pool_branch(x, 192)});
+        return concatenate({single, seven, twice, pool_branch(x, 192)});
     }
 
     FeatureMaps second_reduction(const FeatureMaps& x) {
         const FeatureMaps three = square(square(x, 192, 1), 320, 3, 2);
         const FeatureMaps seven = square(column(row(square(x, 192, 1), 192, 7), 192, 7), 192, 3, 2);
-        return layers_.concatenate({three, seven, layers_.max_pool(x, 3, 2)});
+        return concatenate({three, seven, halve(x)});
     }
 
     // Figure 7: 3x3 kernels as a row beside a column.
@@ -57,26 +57,9 @@ class Inception {
         const FeatureMaps single = square(x, 320, 1);
         const FeatureMaps three = square(x, 384, 1);
         const FeatureMaps twice = square(square(x, 448, 1), 384, 3, 1, 1);
-        return layers_.concatenate({single, row(three, 384, 3), column(three, 384, 3), row(twice, 384, 3),
-                                    column(twice, 384, 3), pool_branch(x, 192)});
+        return concatenate({single, row(three, 384, 3), column(three, 384, 3), row(twice, 384, 3),
+                            column(twice, 384, 3), pool_branch(x, 192)});
     }
-
-  private:
-    FeatureMaps square(const FeatureMaps& x, std::int64_t kernels, std::int64_t kernel, std::int64_t stride = 1,
-                       std::int64_t padding = 0) {
-        return layers_.normalized_convolution(x, square_convolution(layers_.scaled(kernels), kernel, stride, padding));
-    }
-    FeatureMaps row(const FeatureMaps& x, std::int64_t kernels, std::int64_t length) {
-        return layers_.normalized_convolution(x, same_convolution(layers_.scaled(kernels), {1, length}));
-    }
-    FeatureMaps column(const FeatureMaps& x, std::int64_t kernels, std::int64_t length) {
-        return layers_.normalized_convolution(x, same_convolution(layers_.scaled(kernels), {length, 1}));
-    }
-    FeatureMaps pool_branch(const FeatureMaps& x, std::int64_t kernels) {
-        return square(layers_.average_pool(x, 3, 1, 1), kernels, 1);
-    }
-
-    ImageLayers& layers_;
 };
 
 }  // namespace

@@ -143,6 +143,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, ImageNetwork,
                          ::testing::Values(NetworkCase{"vgg_16", vgg_16_training, 138357544, 224, 64},
                                            NetworkCase{"resnet_50", resnet_50_training, 25557032, 224, 64},
                                            NetworkCase{"inception_v3", inception_v3_training, 23834568, 299, 75},
+                                           NetworkCase{"inception_v4", inception_v4_training, 42679816, 299, 107},
                                            NetworkCase{"densenet_121", densenet_121_training, 7978856, 224, 64}),
                          [](const auto& info) { return std::string(info.param.name); });
 
