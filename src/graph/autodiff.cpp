@@ -6,14 +6,11 @@
 #include "graph/ops/add.h"
 #include "graph/ops/concat_rows.h"
 #include "graph/ops/densify_rows.h"
+#include "graph/value_index.h"
 
 namespace tensile {
 
 namespace {
-
-std::size_t at(ValueId id) {
-    return static_cast<std::size_t>(id.index);
-}
 
 // What has flowed into one value so far, in order of arrival.
 struct Contributions {

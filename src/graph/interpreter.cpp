@@ -3,13 +3,11 @@
 
 #include <cstring>
 
+#include "graph/value_index.h"
+
 namespace tensile {
 
 namespace {
-
-std::size_t at(ValueId id) {
-    return static_cast<std::size_t>(id.index);
-}
 
 // Constants are stored as f32 when floating; the interpreter holds them as T.
 template <typename T>

@@ -4,14 +4,12 @@
 #include <limits>
 
 #include "graph/program.h"
+#include "graph/value_index.h"
 
 namespace tensile {
 
 namespace {
 
-std::size_t at(ValueId id) {
-    return static_cast<std::size_t>(id.index);
-}
 std::size_t at(int index) {
     return static_cast<std::size_t>(index);
 }

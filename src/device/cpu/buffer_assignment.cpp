@@ -2,17 +2,10 @@
 
 #include <algorithm>
 
+#include "graph/value_index.h"
 #include "tensor/error.h"
 
 namespace tensile {
-
-namespace {
-
-std::size_t at(ValueId id) {
-    return static_cast<std::size_t>(id.index);
-}
-
-}  // namespace
 
 BufferAssignment::BufferAssignment(const Program& program, std::span<const ValueId> sliced, std::uint64_t slice_bytes)
     : program_(program),
