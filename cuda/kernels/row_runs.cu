@@ -218,7 +218,7 @@ __global__ void find_runs_by_one_block(IndexSource indices, std::int32_t slots, 
     for (std::int32_t length = 2; length <= padded; length *= 2) {
         for (std::int32_t distance = length / 2; distance > 0; distance /= 2) {
             for (std::int32_t pair = thread; pair < padded / 2; pair += kBlockThreads) {
-                const std::int32_t low = pair / distance * (2 * distance) + pair % distance;
+                const std::int32_t low = 2 * pair - (pair & (distance - 1));
                 const std::int32_t high = low + distance;
                 const bool ascends = (low & length) == 0;
                 const std::uint64_t first = keys[low];
