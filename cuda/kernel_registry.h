@@ -29,5 +29,6 @@ class KernelRegistry {
 KernelRegistry make_kernel_registry();
 
 // One function a file of kernels/; each adds the ops of its file.
+void register_matrix_products(KernelRegistry& registry);
 
 }  // namespace tensile::cuda
