@@ -34,6 +34,7 @@ void register_arithmetic(KernelRegistry& registry);
 void register_cast(KernelRegistry& registry);
 void register_dropout(KernelRegistry& registry);
 void register_embedding_rows(KernelRegistry& registry);
+void register_matrix_products(KernelRegistry& registry);
 void register_merge_rows(KernelRegistry& registry);
 void register_optimizers(KernelRegistry& registry);
 void register_row_layout(KernelRegistry& registry);

@@ -294,7 +294,7 @@ RowRuns RowRunFinder::find(cudaStream_t stream, const std::int32_t* indices, std
     auto* counts = reinterpret_cast<std::int32_t*>(scratch + layout_.counts);
     auto* totals = reinterpret_cast<std::int32_t*>(scratch + layout_.totals);
     const dim3 grid(static_cast<unsigned>(tiles()));
-    const int key_bits = std::max(std::bit_width(table_rows_), 1);
+    const int key_bits = std::max(static_cast<int>(std::bit_width(table_rows_)), 1);
     for (int shift = 0; shift < key_bits; shift += kDigitBits) {
         const EntrySource unsorted{spare};
         shift == 0 ? launch_kernel(&count_digits<IndexSource>, grid, block, stream, "counting digits", source, slots_,
