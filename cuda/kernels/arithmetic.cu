@@ -56,6 +56,7 @@ struct AffineConstant {
 };
 
 struct MovingAverage {
+    static constexpr bool kIsUpdate = true;
     explicit MovingAverage(const OpProblem& problem) : momentum(static_cast<float>(problem.number("momentum"))) {}
     __device__ float operator()(float running, float sample) const {
         return momentum * running + (1 - momentum) * sample;

@@ -1,8 +1,9 @@
 #include "unit/cuda/kernel_size_cases.h"
 
 #include <cmath>
-#include <iterator>
 #include <limits>
+#include <string>
+#include <utility>
 
 #include "graph/ops/adam_rows.h"
 #include "graph/ops/add_scalars.h"
@@ -23,7 +24,6 @@
 #include "graph/ops/slice_columns.h"
 #include "graph/ops/softmax_cross_entropy_loss.h"
 #include "graph/ops/split_columns.h"
-#include "graph/ops/squared_error_loss.h"
 #include "support/op_case_list.h"
 
 namespace tensile::test {
@@ -149,40 +149,52 @@ void add_losses(CaseList& list) {
     }
 }
 
-void add_sparse_rows(CaseList& list) {
-    struct Size {
+// Half of the slots name row 0.
+Content half_alike(std::int64_t bound) {
+    return [bound](const Element& element) {
+        return element.index % 2 == 0 ? 0 : std::floor(element.uniform * static_cast<double>(bound));
+    };
+}
+
+void add_merged_rows(CaseList& list) {
+    struct Merge {
+        std::string label;
         std::int64_t count;
         std::int64_t table_rows;
         std::int64_t width;
+        Content content;
+        bool is_dense;
     };
-    // One block's sort and that of many, digits of one pass and of three, short runs and long ones, one run in all.
-    constexpr Size kSizes[] = {{255, 1000, 4}, {700, 3, 5},      {4096, 5000, 3}, {4097, 5000, 3},
-                               {6000, 1, 2},   {6000, 70000, 8}, {9000, 7, 4},    {5000, 1000000000, 1}};
-    const auto half_of = [](std::int64_t bound) -> Content {
-        // Half of the slots name one row.
-        return [bound](const Element& element) {
-            return element.index % 2 == 0 ? 0 : std::floor(element.uniform * static_cast<double>(bound));
-        };
+    // One block's sort and that of many, digits of one pass and of several, short runs, runs over many windows, one run
+    // in all, none.
+    const Merge merges[] = {
+        {"short", 255, 1000, 4, indices(1000), true},
+        {"long", 700, 3, 5, half_alike(3), true},
+        {"none", 700, 3, 5, constant(-1), true},
+        {"full_block", 4096, 5000, 3, indices(5000), false},
+        {"tiles/none", 4097, 200, 3, constant(-1), false},
+        {"tiles/short", 6000, 70000, 8, indices(70000), false},
+        {"tiles/long", 9000, 7, 4, half_alike(7), true},
+        {"tiles/one", 6000, 1, 2, constant(0), false},
+        {"tiles/large_table", 5000, 1000000000, 1, half_alike(1000000000), false},
     };
-    for (const Size& size : kSizes) {
-        for (const auto& [kind, content] : {std::pair<std::string, Content>{"any", indices(size.table_rows)},
-                                            {"half", half_of(size.table_rows)},
-                                            {"none", constant(-1)}}) {
-            if (kind == "none" && size.width != 5 && size.width != 8) continue;
-            const std::vector<CaseInput> inputs = {{"rows", table(size.count, size.width), both_signs},
-                                                   fixed("indices", slots(size.count), content)};
-            const std::string label = std::to_string(size.count) + "of" + std::to_string(size.table_rows) + "x" +
-                                      std::to_string(size.width) + "/" + kind;
-            list.add("merge_rows", label, inputs, 0, [size](ProgramBuilder& builder, Inputs in) {
-                const SparseRows merged = ops::merge_rows(builder, {in[0], in[1], size.table_rows});
-                return Values{merged.rows, merged.indices};
-            });
-            if (size.table_rows > 100000) continue;
-            list.add("densify_rows", label, inputs, 0, [size](ProgramBuilder& builder, Inputs in) {
-                return Values{ops::densify_rows(builder, {in[0], in[1], size.table_rows})};
-            });
-        }
+    for (const Merge& merge : merges) {
+        const std::vector<CaseInput> inputs = {{"rows", table(merge.count, merge.width), both_signs},
+                                               fixed("indices", slots(merge.count), merge.content)};
+        list.add("merge_rows", merge.label, inputs, 0,
+                 [table_rows = merge.table_rows](ProgramBuilder& builder, Inputs in) {
+                     const SparseRows merged = ops::merge_rows(builder, {in[0], in[1], table_rows});
+                     return Values{merged.rows, merged.indices};
+                 });
+        if (merge.is_dense)
+            list.add("densify_rows", merge.label, inputs, 0,
+                     [table_rows = merge.table_rows](ProgramBuilder& builder, Inputs in) {
+                         return Values{ops::densify_rows(builder, {in[0], in[1], table_rows})};
+                     });
     }
+}
+
+void add_gathered_rows(CaseList& list) {
     for (const std::int64_t width : {8, 5}) {
         const Batch batch{400, 301, true};
         const CaseInput index = fixed("indices", {DType::kI32, batch.shape({3})}, indices(1000));
@@ -236,7 +248,8 @@ std::vector<OpCase> kernel_size_cases() {
     add_casts(list);
     add_row_layout(list);
     add_losses(list);
-    add_sparse_rows(list);
+    add_merged_rows(list);
+    add_gathered_rows(list);
     add_row_updates(list);
     return list.take();
 }
