@@ -1,8 +1,7 @@
 // Kernels of ops that compute each element of their only output from the elements at the same place: an op is a functor
 // `__device__ Out operator()(In... x) const` of at most a few words, copied into the launch. What the functor needs
 // beside elements it takes from the problem in its constructor (attributes), or from the operands of a launch in
-// `Functor bind(const KernelArguments&) const` (a scalar in device memory). `kIsUpdate`: the op's output is one of its
-// inputs (graph/op.h: aliases).
+// `Functor bind(const KernelArguments&) const` (a scalar in device memory).
 #pragma once
 
 #include <concepts>
@@ -18,6 +17,9 @@
 #include "cuda/launch.h"
 
 namespace tensile::cuda {
+
+// Base of the functor of an op that updates input 0 in place (graph/op.h: aliases).
+struct UpdateInPlace {};
 
 template <typename Out, typename Functor, typename... In>
 __device__ void map_vector(const Functor& functor, Vector<Out, kVectorElements>& y,
@@ -47,9 +49,9 @@ class ElementwiseKernel final : public Kernel {
     explicit ElementwiseKernel(const OpProblem& problem)
         : name_(problem.name), type_(problem.outputs[0]), functor_(make_functor(problem)) {}
 
-    // An op that is an update has one place for its output already.
     std::uint64_t overwritable_inputs() const override {
-        if constexpr (requires { Functor::kIsUpdate; }) return 0;
+        // The place of an update's output is settled.
+        if constexpr (std::is_base_of_v<UpdateInPlace, Functor>) return 0;
         std::uint64_t bits = 0;
         int input = 0;
         ((bits |= std::uint64_t{sizeof(In) == sizeof(Out)} << input++), ...);
