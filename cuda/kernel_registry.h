@@ -29,5 +29,14 @@ class KernelRegistry {
 KernelRegistry make_kernel_registry();
 
 // One function a file of kernels/; each adds the ops of its file.
+void register_column_reductions(KernelRegistry& registry);
+void register_convolution(KernelRegistry& registry);
+void register_layer_norm(KernelRegistry& registry);
+void register_lstm(KernelRegistry& registry);
+void register_batch_normalization(KernelRegistry& registry);
+void register_pooling(KernelRegistry& registry);
+void register_rearrangement(KernelRegistry& registry);
+void register_softmax(KernelRegistry& registry);
+void register_sums(KernelRegistry& registry);
 
 }  // namespace tensile::cuda
