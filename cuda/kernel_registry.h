@@ -34,11 +34,13 @@ void register_arithmetic(KernelRegistry& registry);
 void register_cast(KernelRegistry& registry);
 void register_dropout(KernelRegistry& registry);
 void register_embedding_rows(KernelRegistry& registry);
+void register_layer_norm(KernelRegistry& registry);
 void register_matrix_products(KernelRegistry& registry);
 void register_merge_rows(KernelRegistry& registry);
 void register_optimizers(KernelRegistry& registry);
 void register_row_layout(KernelRegistry& registry);
 void register_row_losses(KernelRegistry& registry);
+void register_softmax(KernelRegistry& registry);
 void register_softmax_cross_entropy(KernelRegistry& registry);
 
 }  // namespace tensile::cuda

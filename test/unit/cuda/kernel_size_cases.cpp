@@ -129,9 +129,9 @@ void add_row_layout(CaseList& list) {
 }
 
 void add_losses(CaseList& list) {
-    // A part of a warp, a warp, a block for each row.
-    for (const std::int64_t width : {17, 100, 300, 2500}) {
-        const Batch batch{37, 30, true};
+    // Every form of a row: a part of a warp, a warp, a block, and wider than registers hold.
+    for (const std::int64_t width : {17, 100, 300, 1000, 2500, 5000}) {
+        const Batch batch{21, 17, true};
         const std::string label = batch.label() + "x" + std::to_string(width);
         std::vector<CaseInput> inputs = {
             {"prediction", batch.matrix(width),
