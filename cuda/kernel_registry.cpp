@@ -10,19 +10,13 @@ KernelRegistry make_kernel_registry() {
     register_cast(registry);
     register_dropout(registry);
     register_embedding_rows(registry);
-<<<<<<< HEAD
-=======
     register_layer_norm(registry);
->>>>>>> plugin
     register_matrix_products(registry);
     register_merge_rows(registry);
     register_optimizers(registry);
     register_row_layout(registry);
     register_row_losses(registry);
-<<<<<<< HEAD
-=======
     register_softmax(registry);
->>>>>>> plugin
     register_softmax_cross_entropy(registry);
     return registry;
 }
