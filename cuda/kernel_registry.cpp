@@ -13,6 +13,7 @@ KernelRegistry make_kernel_registry() {
     register_layer_norm(registry);
     register_matrix_products(registry);
     register_merge_rows(registry);
+    register_mode_products(registry);
     register_optimizers(registry);
     register_row_layout(registry);
     register_row_losses(registry);

@@ -37,6 +37,7 @@ void register_embedding_rows(KernelRegistry& registry);
 void register_layer_norm(KernelRegistry& registry);
 void register_matrix_products(KernelRegistry& registry);
 void register_merge_rows(KernelRegistry& registry);
+void register_mode_products(KernelRegistry& registry);
 void register_optimizers(KernelRegistry& registry);
 void register_row_layout(KernelRegistry& registry);
 void register_row_losses(KernelRegistry& registry);
