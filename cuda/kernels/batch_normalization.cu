@@ -4,6 +4,7 @@
 
 #include "cuda/kernel_registry.h"
 #include "cuda/kernels/column_reduction.h"
+#include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
 
 namespace tensile::cuda {
@@ -87,7 +88,7 @@ void launch_map(const Map& map, const TensorType& type, std::int64_t rows, const
 }
 
 std::unique_ptr<Kernel> make_batch_normalize(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     const auto epsilon = static_cast<float>(problem.number("epsilon"));
     return function_kernel({.overwritable_inputs = 1}, [type, epsilon](const KernelArguments& call) {
@@ -98,7 +99,7 @@ std::unique_ptr<Kernel> make_batch_normalize(const DeviceContext&, const OpProbl
 }
 
 std::unique_ptr<Kernel> make_batch_norm_gradient(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     const auto epsilon = static_cast<float>(problem.number("epsilon"));
     return function_kernel({.overwritable_inputs = 1}, [type, epsilon](const KernelArguments& call) {
@@ -108,7 +109,7 @@ std::unique_ptr<Kernel> make_batch_norm_gradient(const DeviceContext&, const OpP
 }
 
 std::unique_ptr<Kernel> make_batch_moments_gradient(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     return function_kernel({.overwritable_inputs = 1}, [type](const KernelArguments& call) {
         const std::int64_t rows = type.present_rows(call.extents);

@@ -4,6 +4,7 @@
 
 #include "cuda/kernel_registry.h"
 #include "cuda/kernels/column_reduction.h"
+#include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
 
 namespace tensile::cuda {
@@ -151,7 +152,7 @@ struct ModeSum {
 };
 
 std::unique_ptr<Kernel> make_column_sum(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     const ColumnCut cut(type.rows(), type.dim(1));
     return function_kernel({.scratch_bytes = cut.scratch_bytes<ColumnSum>()}, [type, cut](const KernelArguments& call) {
@@ -161,7 +162,7 @@ std::unique_ptr<Kernel> make_column_sum(const DeviceContext&, const OpProblem& p
 }
 
 std::unique_ptr<Kernel> make_batch_moments(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     const ColumnCut cut(type.rows(), type.dim(1));
     return function_kernel(
@@ -174,7 +175,7 @@ std::unique_ptr<Kernel> make_batch_moments(const DeviceContext&, const OpProblem
 }
 
 std::unique_ptr<Kernel> make_batch_norm_gradients(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     const ColumnCut cut(type.rows(), type.dim(1));
     const auto epsilon = static_cast<float>(problem.number("epsilon"));
@@ -191,7 +192,7 @@ std::unique_ptr<Kernel> make_batch_norm_gradients(const DeviceContext&, const Op
 }
 
 std::unique_ptr<Kernel> make_layer_norm_gradients(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     const ColumnCut cut(type.rows(), type.dim(1));
     return function_kernel(
@@ -205,7 +206,7 @@ std::unique_ptr<Kernel> make_layer_norm_gradients(const DeviceContext&, const Op
 }
 
 std::unique_ptr<Kernel> make_fold_mode(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     require_32_bits(problem, problem.inputs[0].elements());
     const std::int64_t places = problem.outputs[0].elements();
     const auto groups = static_cast<unsigned>(problem.integer("groups"));

@@ -3,18 +3,15 @@
 #include <cmath>
 
 #include "cuda/kernel_registry.h"
+#include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
+#include "cuda/kernels/logistic.h"
 #include "cuda/launch.h"
 
 namespace tensile::cuda {
 
 namespace {
 
-// Without overflow for either sign.
-__device__ float logistic(float x) {
-    const float e = expf(-fabsf(x));
-    return (x >= 0 ? 1 : e) / (1 + e);
-}
 // dy y (1 - y), y a logistic function
 __device__ float logistic_gradient(float y, float dy) {
     return dy * y * (1 - y);
@@ -140,7 +137,7 @@ dim3 cell_grid(std::int64_t rows, std::int64_t width) {
 }
 
 std::unique_ptr<Kernel> make_lstm_cell(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.outputs[0];
     const bool masked = problem.flag("masked");
     const std::uint64_t overwritable = masked ? 0b110 : 0b010;
@@ -160,7 +157,7 @@ std::unique_ptr<Kernel> make_lstm_cell(const DeviceContext&, const OpProblem& pr
 }
 
 std::unique_ptr<Kernel> make_lstm_cell_gradient(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.outputs[1];
     const bool masked = problem.flag("masked");
     const bool hidden = problem.flag("hidden_gradient");

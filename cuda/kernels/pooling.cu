@@ -2,6 +2,7 @@
 // the windows over it send, so nothing is added by several threads and the order is fixed.
 #include "cuda/kernel_registry.h"
 #include "cuda/kernels/column_reduction.h"
+#include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
 #include "cuda/kernels/window.h"
 
@@ -162,7 +163,7 @@ __global__ void average_gradient(const float* __restrict__ dy, float* __restrict
 }
 
 std::unique_ptr<Kernel> make_max_pool(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const Maps maps(problem, problem.inputs[0]);
     return function_kernel({}, [maps](const KernelArguments& call) {
         launch_kernel(&find_greatest<false>, maps.grid(maps.output_rows()), dim3(kBlockThreads), call.stream.stream,
@@ -172,7 +173,7 @@ std::unique_ptr<Kernel> make_max_pool(const DeviceContext&, const OpProblem& pro
 
 // Scratch: the place of each window's greatest value.
 std::unique_ptr<Kernel> make_max_pool_gradient(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const Maps maps(problem, problem.inputs[0]);
     const std::size_t scratch = static_cast<std::size_t>(maps.outputs()) * sizeof(int);
     return function_kernel({.scratch_bytes = scratch}, [maps](const KernelArguments& call) {
@@ -185,7 +186,7 @@ std::unique_ptr<Kernel> make_max_pool_gradient(const DeviceContext&, const OpPro
 }
 
 std::unique_ptr<Kernel> make_average_pool(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const Maps maps(problem, problem.inputs[0]);
     const bool count_padding = problem.flag("count_padding");
     return function_kernel({}, [maps, count_padding](const KernelArguments& call) {
@@ -195,7 +196,7 @@ std::unique_ptr<Kernel> make_average_pool(const DeviceContext&, const OpProblem&
 }
 
 std::unique_ptr<Kernel> make_average_pool_gradient(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const Maps maps(problem, problem.outputs[0]);
     const bool count_padding = problem.flag("count_padding");
     return function_kernel({}, [maps, count_padding](const KernelArguments& call) {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cuda/kernel_registry.h"
+#include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
 #include "cuda/launch.h"
 
@@ -64,7 +65,7 @@ __global__ void spread_values(const float* __restrict__ values, float* __restric
 
 template <bool kSplit>
 std::unique_ptr<Kernel> make_move_heads(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType& split = kSplit ? problem.outputs[0] : problem.inputs[0];
     const HeadLayout layout{split.elements(), split.dim(1), problem.integer("steps"), problem.integer("heads")};
     return function_kernel({}, [layout](const KernelArguments& call) {
@@ -78,7 +79,7 @@ std::unique_ptr<Kernel> make_move_heads(const DeviceContext&, const OpProblem& p
 }
 
 std::unique_ptr<Kernel> make_spread_mode(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const std::int64_t elements = problem.outputs[0].elements();
     const std::int64_t groups = problem.integer("groups");
     const std::int64_t outer = problem.integer("outer");

@@ -2,6 +2,7 @@
 // that count. To column_reduction.h they are matrices of one column.
 #include "cuda/kernel_registry.h"
 #include "cuda/kernels/column_reduction.h"
+#include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
 
 namespace tensile::cuda {
@@ -76,7 +77,7 @@ __global__ void fill_rows(const float* value, float* y, std::int64_t rows, std::
 
 template <typename Term>
 std::unique_ptr<Kernel> make_total(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     const ColumnCut cut(type.elements(), 1);
     return function_kernel(
@@ -88,7 +89,7 @@ std::unique_ptr<Kernel> make_total(const DeviceContext&, const OpProblem& proble
 }
 
 std::unique_ptr<Kernel> make_masked_mean(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     const ColumnCut cut(type.rows(), 1);
     return function_kernel(
@@ -100,7 +101,7 @@ std::unique_ptr<Kernel> make_masked_mean(const DeviceContext&, const OpProblem& 
 
 // Rows beyond the extent get zeros. Scratch: the share, then the sums of the reduction.
 std::unique_ptr<Kernel> make_masked_mean_gradient(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.outputs[0];
     const ColumnCut cut(type.rows(), 1);
     const std::size_t scratch = sizeof(float) + cut.scratch_bytes<MaskedMeanShare>();
