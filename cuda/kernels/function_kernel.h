@@ -36,14 +36,6 @@ std::unique_ptr<Kernel> function_kernel(const KernelTraits& traits, Launch launc
     return std::make_unique<FunctionKernel<Launch>>(traits, std::move(launch));
 }
 
-// Throws PluginError (TENSILE_UNSUPPORTED) unless all operands are float32.
-inline void require_float32(const OpProblem& problem) {
-    for (const auto* types : {&problem.inputs, &problem.outputs})
-        for (const TensorType& type : *types)
-            if (type.dtype != DType::kF32)
-                throw PluginError(TENSILE_UNSUPPORTED, problem.name + " has a CUDA kernel for float32 only");
-}
-
 // Throws PluginError (TENSILE_UNSUPPORTED) where the kernel counts with 32 bits and `count` is beyond them.
 inline void require_32_bits(const OpProblem& problem, std::int64_t count) {
     if (count > std::int64_t{0x7fffffff})

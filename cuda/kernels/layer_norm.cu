@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cuda/kernel_registry.h"
+#include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
 #include "cuda/kernels/row_group.h"
 
@@ -154,7 +155,7 @@ __global__ void layer_norm_gradient_streamed(GradientOperands operands) {
 }
 
 std::unique_ptr<Kernel> make_layer_norm(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     require_32_bits(problem, type.dim(1));
     const auto epsilon = static_cast<float>(problem.number("epsilon"));
@@ -179,7 +180,7 @@ std::unique_ptr<Kernel> make_layer_norm(const DeviceContext&, const OpProblem& p
 }
 
 std::unique_ptr<Kernel> make_layer_norm_gradient(const DeviceContext&, const OpProblem& problem) {
-    require_float32(problem);
+    require_float32_values(problem);
     const TensorType type = problem.inputs[0];
     require_32_bits(problem, type.dim(1));
     constexpr std::uint64_t kXAndGradient = 0b10001;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cuda/kernel_registry.h"
+#include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
 #include "cuda/kernels/row_group.h"
 
@@ -133,7 +134,7 @@ struct Runs {
     std::int64_t width;
 
     explicit Runs(const OpProblem& problem) : type(problem.outputs[0]), width(type.dims.back()) {
-        require_float32(problem);
+        require_float32_values(problem);
         require_32_bits(problem, width);
     }
     std::int64_t present(const std::int64_t* extents) const {

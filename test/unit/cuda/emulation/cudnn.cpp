@@ -1,4 +1,4 @@
-// Convolutions on host memory; see cudnn.h.
+// Handles of cuDNN; see cudnn.h. Its convolutions are in convolution.cpp.
 #include "unit/cuda/emulation/cudnn.h"
 
 #include <memory>
@@ -30,4 +30,8 @@ cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
     handle->stream = stream;
     return CUDNN_STATUS_SUCCESS;
+}
+
+cudaStream_t cudnn_stream(cudnnHandle_t handle) {
+    return handle->stream;
 }
