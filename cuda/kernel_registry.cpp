@@ -17,6 +17,7 @@ KernelRegistry make_kernel_registry() {
     register_lstm(registry);
     register_matrix_products(registry);
     register_merge_rows(registry);
+    register_mode_products(registry);
     register_optimizers(registry);
     register_pooling(registry);
     register_rearrangement(registry);

@@ -41,6 +41,7 @@ void register_layer_norm(KernelRegistry& registry);
 void register_lstm(KernelRegistry& registry);
 void register_matrix_products(KernelRegistry& registry);
 void register_merge_rows(KernelRegistry& registry);
+void register_mode_products(KernelRegistry& registry);
 void register_optimizers(KernelRegistry& registry);
 void register_pooling(KernelRegistry& registry);
 void register_rearrangement(KernelRegistry& registry);

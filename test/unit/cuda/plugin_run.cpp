@@ -96,7 +96,7 @@ DeviceBuffer::~DeviceBuffer() {
     plugin_table().slab_free(device_, address_);
 }
 
-PluginRun::PluginRun(TensileDevice* device, const Program& program)
+PluginRun::PluginRun(TensileDevice* device, const Program& program, TensilePrecision precision)
     : device_(device), program_(program), extents_(program.extents().size(), 0) {
     buffers_.resize(program.values().size());
     addresses_.resize(program.values().size(), nullptr);
@@ -111,6 +111,7 @@ PluginRun::PluginRun(TensileDevice* device, const Program& program)
     for (const Node& node : program.nodes()) {
         Launch& launch = launches_.emplace_back();
         launch.problem = std::make_unique<NodeProblem>(program, node);
+        launch.problem->set_precision(precision);
         prepare(launch);
     }
 }
@@ -144,10 +145,18 @@ TensorView PluginRun::view(ValueId id) const {
     return {address(id), type, extent};
 }
 
-TensorView PluginRun::tensor(const std::string& name) {
+ValueId PluginRun::source(const std::string& name) const {
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(program_.values().size()); ++i)
-        if (program_.value({i}).name == name && program_.value({i}).kind != ValueKind::kResult) return view({i});
+        if (program_.value({i}).name == name && program_.value({i}).kind != ValueKind::kResult) return {i};
     throw InternalError("no input or variable " + name);
+}
+
+TensorView PluginRun::tensor(const std::string& name) {
+    return view(source(name));
+}
+
+void PluginRun::set_address(const std::string& name, std::byte* address) {
+    addresses_[static_cast<std::size_t>(source(name).index)] = address;
 }
 
 TensorView PluginRun::output(const std::string& name) {

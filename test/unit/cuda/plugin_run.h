@@ -79,7 +79,7 @@ class DeviceBuffer {
 
 class PluginRun {
   public:
-    PluginRun(TensileDevice* device, const Program& program);
+    PluginRun(TensileDevice* device, const Program& program, TensilePrecision precision = TENSILE_FLOAT32);
 
     // The buffer of an input or variable.
     TensorView tensor(const std::string& name);
@@ -88,6 +88,10 @@ class PluginRun {
     void set_extent(std::size_t slot, std::int64_t extent) { extents_[slot] = extent; }
     // Puts output 0 of the last node into the buffer of that node's input, if the kernel and the types allow it.
     bool overwrite_input(int input);
+    // Moves an input or variable, without its content.
+    void set_address(const std::string& name, std::byte* address);
+    // What preparing said of the kernel of a node.
+    const TensileKernelInfo& info(std::size_t node) const { return launches_[node].info; }
     // Again with the algorithms that were chosen: the choice goes out and back in.
     void prepare_again();
     void run(TensileStream* stream);
@@ -102,6 +106,7 @@ class PluginRun {
     void prepare(Launch& launch);
     std::byte* address(ValueId id) const;
     TensorView view(ValueId id) const;
+    ValueId source(const std::string& name) const;
 
     TensileDevice* device_;
     const Program& program_;
