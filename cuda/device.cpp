@@ -2,7 +2,6 @@
 #include "cuda/device.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "cuda/driver.h"
 #include "cuda/error.h"
@@ -36,9 +35,6 @@ void copy_text(char (&to)[size], const std::string& text) {
 }  // namespace
 
 Device::Device(int ordinal) : ordinal_(ordinal), kernels_(make_kernel_registry()) {
-    // Kernels are loaded when the context is made and not one by one when they are first launched: what they take must
-    // be gone before the engine takes the rest. An administrator's own setting stays.
-    setenv("CUDA_MODULE_LOADING", "EAGER", 0);
     const int count = device_count();
     if (ordinal < 0 || ordinal >= count)
         throw PluginError(TENSILE_NO_DEVICE, "there is no device cuda:" + std::to_string(ordinal) +
@@ -88,6 +84,18 @@ void Device::release() {
     if (context_.cublas_lt != nullptr) cublasLtDestroy(context_.cublas_lt);
 }
 
+bool Device::supports(const char* op, DType dtype) const {
+    return dtype == DType::kF32 && kernels_.find(op) != nullptr;
+}
+
+std::unique_ptr<Kernel> Device::prepare(const OpProblem& problem) {
+    const MakeKernel make = kernels_.find(problem.name);
+    if (make == nullptr)
+        throw PluginError(TENSILE_UNSUPPORTED, "op \"" + problem.name + "\" has no kernel for CUDA devices");
+    const std::lock_guard<std::mutex> lock(preparing_);
+    return make(context_, problem);
+}
+
 TensileDeviceProperties Device::properties() const {
     cudaDeviceProp device{};
     check(cudaGetDeviceProperties(&device, ordinal_), "asking the device's properties");
@@ -119,13 +127,13 @@ void* Device::allocate_slab(std::uint64_t bytes) {
     }
     const std::uintptr_t padding = (kSlabAlignment - address % kSlabAlignment) % kSlabAlignment;
     void* slab = static_cast<std::byte*>(allocation) + padding;
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(slabs_mutex_);
     slabs_.emplace(slab, allocation);
     return slab;
 }
 
 void Device::free_slab(void* address) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(slabs_mutex_);
     const auto found = slabs_.find(address);
     if (found == slabs_.end()) return;
     cudaFree(found->second);

@@ -6,8 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
-#include <string>
 #include <unordered_map>
 
 #include "cuda/kernel_registry.h"
@@ -27,7 +27,10 @@ class Device {
     void make_current() const;
     int ordinal() const { return ordinal_; }
     const DeviceContext& context() const { return context_; }
-    const KernelRegistry& kernels() const { return kernels_; }
+    bool supports(const char* op, DType dtype) const;
+    // Throws PluginError (TENSILE_UNSUPPORTED) when there is no kernel for the op. One caller at a time is served,
+    // because cuDNN's handle serves one thread.
+    std::unique_ptr<Kernel> prepare(const OpProblem& problem);
     // With everything loaded; `size` stays as the caller set it.
     TensileDeviceProperties properties() const;
 
@@ -44,7 +47,8 @@ class Device {
     int compute_capability_ = 0;  // 90 for sm_90
     DeviceContext context_;
     KernelRegistry kernels_;
-    std::mutex mutex_;
+    std::mutex preparing_;
+    std::mutex slabs_mutex_;
     std::unordered_map<void*, void*> slabs_;  // what was allocated for an address that was handed out
 };
 

@@ -30,6 +30,7 @@ class PluginError : public std::exception {
 
 // Throw PluginError unless the call succeeded. `what` names the attempt: "copying to the device".
 void check(cudaError_t result, const char* what);
+// Of the libraries: where the device itself has an error to report, that is the one thrown.
 void check(cublasStatus_t result, const char* what);
 void check(cudnnStatus_t result, const char* what);
 // After a kernel launch.

@@ -125,6 +125,7 @@ std::int32_t table_stream_create(TensileDevice* device, std::int32_t stream_clas
     });
 }
 
+// Destroyed also where the device cannot be selected any more.
 void table_stream_destroy(TensileStream* stream) {
     const std::unique_ptr<TensileStream> owned(stream);
     if (stream != nullptr) guarded_on(stream->device(), nullptr, [] {});
@@ -176,7 +177,7 @@ std::int32_t table_fill(TensileStream* stream, void* to, std::int32_t byte, std:
 }
 
 std::int32_t table_supports(TensileDevice* device, const char* op, TensileDType dtype) {
-    return dtype == static_cast<TensileDType>(DType::kF32) && device->kernels().find(op) != nullptr ? 1 : 0;
+    return device->supports(op, static_cast<DType>(dtype)) ? 1 : 0;
 }
 
 TensileKernelInfo describe(const Kernel& kernel) {
@@ -193,11 +194,7 @@ std::int32_t table_prepare(TensileDevice* device, const TensileOpProblem* proble
                            TensileKernelInfo* info, TensileStatus* status) {
     *kernel = nullptr;
     return guarded_on(*device, status, [&] {
-        const OpProblem typed(*problem);
-        const MakeKernel make = device->kernels().find(typed.name);
-        if (make == nullptr)
-            throw PluginError(TENSILE_UNSUPPORTED, "op \"" + typed.name + "\" has no kernel for CUDA devices");
-        auto made = std::make_unique<TensileKernel>(make(device->context(), typed));
+        auto made = std::make_unique<TensileKernel>(device->prepare(OpProblem(*problem)));
         fill_struct(info, describe(*made->kernel));
         *kernel = made.release();
     });

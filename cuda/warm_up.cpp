@@ -2,6 +2,8 @@
 #include "cuda/warm_up.h"
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "cuda/error.h"
 
@@ -23,38 +25,52 @@ class DeviceMemory {
     void* address_ = nullptr;
 };
 
-// A product [16, 16] x [16, 16].
-void warm_up_products(const KernelRegistry& kernels, const DeviceContext& device) {
-    constexpr std::int64_t kSize = 16;
-    const TensileTensorType matrix{static_cast<TensileDType>(DType::kF32), 2, {kSize, kSize}, -1};
+// An op of two matrices of side kSide, which give a third; all attributes are integers.
+constexpr std::int64_t kSide = 16;
+constexpr std::size_t kMatrixBytes = kSide * kSide * sizeof(float);
+
+struct SmallProblem {
+    const char* op;
+    std::vector<std::pair<const char*, std::int64_t>> attributes;
+};
+
+void run(const KernelRegistry& kernels, const DeviceContext& device, const SmallProblem& small) {
+    const TensileTensorType matrix{static_cast<TensileDType>(DType::kF32), 2, {kSide, kSide}, -1};
     const TensileTensorType operands[] = {matrix, matrix};
-    const TensileAttribute attributes[] = {{"transpose_a", TENSILE_INTEGER, 0, 0, nullptr, 0},
-                                           {"transpose_b", TENSILE_INTEGER, 0, 0, nullptr, 0}};
+    std::vector<TensileAttribute> attributes;
+    for (const auto& [name, value] : small.attributes)
+        attributes.push_back({name, TENSILE_INTEGER, value, 0, nullptr, 0});
     TensileOpProblem problem{};
-    problem.name = "matmul";
+    problem.name = small.op;
     problem.inputs = operands;
     problem.input_count = 2;
     problem.outputs = &matrix;
     problem.output_count = 1;
-    problem.attributes = attributes;
-    problem.attribute_count = 2;
-    const std::unique_ptr<Kernel> kernel = kernels.find(problem.name)(device, OpProblem(problem));
+    problem.attributes = attributes.data();
+    problem.attribute_count = attributes.size();
+    const std::unique_ptr<Kernel> kernel = kernels.find(small.op)(device, OpProblem(problem));
 
-    const DeviceMemory memory(kSize * kSize * sizeof(float));
+    const DeviceMemory operand(kMatrixBytes);
+    const DeviceMemory result(kMatrixBytes);
     const DeviceMemory scratch(kernel->scratch_bytes());
-    check(cudaMemsetAsync(memory.get(), 0, kSize * kSize * sizeof(float), nullptr), "filling device memory");
-    const void* const inputs[] = {memory.get(), memory.get()};
-    const DeviceMemory result(kSize * kSize * sizeof(float));
+    check(cudaMemsetAsync(operand.get(), 0, kMatrixBytes, nullptr), "filling device memory");
+    const void* const inputs[] = {operand.get(), operand.get()};
     void* const outputs[] = {result.get()};
     const StreamContext stream{nullptr, device.cublas_lt, device.cudnn};
     kernel->launch({inputs, outputs, static_cast<std::byte*>(scratch.get()), nullptr, stream});
-    check(cudaDeviceSynchronize(), "running a first matrix product");
+    check(cudaDeviceSynchronize(), small.op);
 }
 
 }  // namespace
 
 void warm_up(const KernelRegistry& kernels, const DeviceContext& device) {
-    warm_up_products(kernels, device);
+    run(kernels, device, {"matmul", {{"transpose_a", 0}, {"transpose_b", 0}}});
+    // A map of 4 by 4 pixels of 16 channels, under 16 kernels of one pixel: weights [16, 16].
+    const std::vector<std::pair<const char*, std::int64_t>> window = {
+        {"height", 4}, {"width", 4},          {"kernel_height", 1}, {"kernel_width", 1},
+        {"stride", 1}, {"padding_height", 0}, {"padding_width", 0}};
+    for (const char* op : {"convolution_2d", "convolution_2d_gradient_input", "convolution_2d_gradient_weights"})
+        run(kernels, device, {op, window});
 }
 
 }  // namespace tensile::cuda
