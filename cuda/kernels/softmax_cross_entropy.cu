@@ -37,10 +37,9 @@ template <int kThreads, int kValues>
 class RowColumns {
   public:
     __device__ RowColumns(const float* row, int width, int lane) : row_(row), width_(width), lane_(lane) {
-        for (int k = 0; k < kValues; ++k) {
-            const int column = lane + k * kThreads;
-            if (column < width) values_[k] = row[column];
-        }
+#pragma unroll
+        for (int k = 0; k < kValues; ++k)
+            values_[k] = lane + k * kThreads < width ? row[lane + k * kThreads] : 0;
     }
 
     // Calls visit(column, value).
@@ -60,7 +59,7 @@ class RowColumns {
     const float* row_;
     int width_;
     int lane_;
-    float values_[kValues > 0 ? kValues : 1];
+    float values_[kValues > 0 ? kValues : 1] = {};
 };
 
 // The maximum of a row of logits and the sum of exp(z - maximum).
