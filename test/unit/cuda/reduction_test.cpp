@@ -31,7 +31,7 @@ constexpr std::uint64_t kThreadOrders[] = {1, 22};
 
 // Far from zero beside its spread.
 double shifted(const Element& element) {
-    return 300 + both_signs(element);
+    return 3000 + both_signs(element);
 }
 // Scores of which some are masked out.
 double partly_infinite(const Element& element) {
