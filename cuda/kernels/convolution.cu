@@ -209,7 +209,8 @@ std::vector<typename Direction::Algorithm> candidates(cudnnHandle_t cudnn, const
                                                       const std::vector<std::uint8_t>& choice) {
     using Algorithm = typename Direction::Algorithm;
     std::vector<Algorithm> algorithms;
-    if (choice.size() == 1) algorithms.push_back(static_cast<Algorithm>(choice[0]));
+    for (const Algorithm algorithm : Direction::kAlgorithms)
+        if (choice.size() == 1 && static_cast<int>(algorithm) == choice[0]) algorithms.push_back(algorithm);
     std::array<typename Direction::Ranked, 16> ranked{};
     int count = 0;
     // Without an answer the fixed order decides.
