@@ -2,7 +2,6 @@
 #include "cuda/device.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "cuda/driver.h"
 #include "cuda/error.h"
@@ -36,9 +35,6 @@ void copy_text(char (&to)[size], const std::string& text) {
 }  // namespace
 
 Device::Device(int ordinal) : ordinal_(ordinal), kernels_(make_kernel_registry()) {
-    // Kernels are loaded when the context is made and not one by one when they are first launched: what they take must
-    // be gone before the engine takes the rest. An administrator's own setting stays.
-    setenv("CUDA_MODULE_LOADING", "EAGER", 0);
     const int count = device_count();
     if (ordinal < 0 || ordinal >= count)
         throw PluginError(TENSILE_NO_DEVICE, "there is no device cuda:" + std::to_string(ordinal) +

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "cuda/error.h"
@@ -18,6 +19,14 @@ int driver_version() {
     const cudaError_t result = cudaDriverGetVersion(&version);
     cudaGetLastError();
     return result == cudaSuccess ? version : 0;
+}
+
+// Kernels are to be loaded when a context is made and not one by one when they are first launched: what they take must
+// be gone before the engine takes the rest. The driver reads this when it is first called. An administrator's own
+// setting stays.
+void ask_for_eager_loading() {
+    constexpr int kKeepWhatIsThere = 0;
+    setenv("CUDA_MODULE_LOADING", "EAGER", kKeepWhatIsThere);
 }
 
 // "580.65.06", or nothing.
@@ -40,6 +49,7 @@ std::string driver_description() {
 }
 
 int device_count() {
+    ask_for_eager_loading();
     const int version = driver_version();
     if (version == 0)
         throw PluginError(TENSILE_NO_DRIVER, "no NVIDIA driver is installed (libcuda.so.1 was not found)");

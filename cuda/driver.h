@@ -7,7 +7,8 @@
 namespace tensile::cuda {
 
 // Number of devices, at least one. Throws PluginError with TENSILE_NO_DRIVER or TENSILE_OLD_DRIVER and a message that
-// says what is there and what is needed.
+// says what is there and what is needed. To be called before anything else of CUDA's: it sets how the driver loads
+// kernels.
 int device_count();
 
 // "driver 580.65.06, CUDA 13.0"; without the first part where the kernel module does not tell its version.

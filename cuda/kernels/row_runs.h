@@ -35,7 +35,7 @@ class RowRunFinder {
     RowRunFinder(std::int64_t slots, std::int64_t table_rows);
 
     std::size_t scratch_bytes() const { return layout_.bytes; }
-    int windows() const { return (slots_ + kRunWindow - 1) / kRunWindow; }
+    int windows() const { return (slots_ - 1) / kRunWindow + 1; }
     // Needs a slot at least. The runs lie in `scratch` (256-byte aligned).
     RowRuns find(cudaStream_t stream, const std::int32_t* indices, std::byte* scratch) const;
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -96,11 +97,13 @@ TEST_F(PluginTable, SaysWhyNoDeviceOpens) {
 }
 
 TEST_F(PluginTable, CountsDevices) {
+    unsetenv("CUDA_MODULE_LOADING");
     Status status;
     std::int32_t count = -1;
     cuda_emulation::set_machine({.devices = 3});
     EXPECT_EQ(plugin_table().device_count(&count, &status), TENSILE_OK);
     EXPECT_EQ(count, 3);
+    EXPECT_STREQ(getenv("CUDA_MODULE_LOADING"), "EAGER");
     cuda_emulation::set_machine({.driver_version = 0});
     EXPECT_EQ(plugin_table().device_count(&count, &status), TENSILE_NO_DRIVER);
     EXPECT_EQ(count, 0);
