@@ -51,7 +51,8 @@ install: all ## Install extension and engine into the server of PG_CONFIG (honou
 	install -d '$(DESTDIR)$(ENGINE_DIR)' '$(DESTDIR)$(SHARE_DIR)'
 	install -m 755 $(CORE)/src/engine/tensile-engine '$(DESTDIR)$(ENGINE_DIR)/tensile-engine'
 	strip --strip-debug '$(DESTDIR)$(ENGINE_DIR)/tensile-engine'
-	[ ! -f $(CORE)/cuda/tensile-cuda.so ] || install -m 755 $(CORE)/cuda/tensile-cuda.so '$(DESTDIR)$(ENGINE_DIR)/tensile-cuda.so'
+	[ ! -f $(CORE)/cuda/tensile-cuda.so ] || { install -m 755 $(CORE)/cuda/tensile-cuda.so '$(DESTDIR)$(ENGINE_DIR)/tensile-cuda.so' && \
+		strip --strip-debug '$(DESTDIR)$(ENGINE_DIR)/tensile-cuda.so'; }
 	install -m 644 scripts/systemd/oom-policy.conf '$(DESTDIR)$(SHARE_DIR)/oom-policy.conf'
 	@echo
 	@echo "Recommended: shared_preload_libraries = 'tensile'. Where systemd runs the server, also install the drop-in"

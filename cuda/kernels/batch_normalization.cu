@@ -53,9 +53,10 @@ struct MomentsGradient {
 };
 
 constexpr int kRowsPerThread = 16;
+constexpr int kRowsAtOnce = 4;  // whose loads overlap
 
 // A thread takes some rows of one column, so that what belongs to the column is computed once. Grid: column tiles by
-// row blocks. y may be x.
+// row blocks. y may be x, so a thread loads several values before it stores the first.
 template <typename Map>
 __global__ void map_columns(Map map, const float* x, float* y, std::int64_t rows, std::int64_t columns,
                             int block_columns) {
@@ -64,12 +65,20 @@ __global__ void map_columns(Map map, const float* x, float* y, std::int64_t rows
     const Affine affine = map.of(place.column);
     const std::int64_t block_rows = static_cast<std::int64_t>(place.lanes) * kRowsPerThread;
     for (std::int64_t block = blockIdx.y; block * block_rows < rows; block += gridDim.y) {
-#pragma unroll 4
-        for (int k = 0; k < kRowsPerThread; ++k) {
-            const std::int64_t row = block * block_rows + place.lane + static_cast<std::int64_t>(k) * place.lanes;
-            if (row >= rows) break;
-            const std::int64_t at = row * columns + place.column;
-            y[at] = fmaf(x[at] - affine.center, affine.slope, affine.offset);
+        const std::int64_t begin = block * block_rows + place.lane;
+        for (int done = 0; done < kRowsPerThread; done += kRowsAtOnce) {
+            float values[kRowsAtOnce] = {};
+#pragma unroll
+            for (int k = 0; k < kRowsAtOnce; ++k) {
+                const std::int64_t row = begin + static_cast<std::int64_t>(done + k) * place.lanes;
+                if (row < rows) values[k] = x[row * columns + place.column];
+            }
+#pragma unroll
+            for (int k = 0; k < kRowsAtOnce; ++k) {
+                const std::int64_t row = begin + static_cast<std::int64_t>(done + k) * place.lanes;
+                if (row < rows)
+                    y[row * columns + place.column] = fmaf(values[k] - affine.center, affine.slope, affine.offset);
+            }
         }
     }
 }

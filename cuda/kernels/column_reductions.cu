@@ -56,6 +56,8 @@ struct MomentState {
     }
 };
 
+// Values count from that of the first row, so that means and their distances are as small as the spread and lose
+// nothing where it is small beside the mean.
 struct BatchMoments {
     static constexpr int kTerms = 1;
     using State = MomentState;
@@ -63,14 +65,14 @@ struct BatchMoments {
     float* mean;
     float* variance;
     std::int64_t columns;
-    float rows;  // at least 1
+    float rows;
 
     __device__ void load(std::int64_t row, std::int64_t column, float* terms) const {
-        terms[0] = x[row * columns + column];
+        terms[0] = x[row * columns + column] - x[column];
     }
     __device__ void finish(std::int64_t column, const State& state) const {
-        mean[column] = state.value[1];
-        variance[column] = state.value[2] / rows;
+        mean[column] = rows > 0 ? x[column] + state.value[1] : 0;
+        variance[column] = rows > 0 ? state.value[2] / rows : 0;
     }
 };
 
@@ -169,7 +171,7 @@ std::unique_ptr<Kernel> make_batch_moments(const DeviceContext&, const OpProblem
         {.scratch_bytes = cut.scratch_bytes<BatchMoments>()}, [type, cut](const KernelArguments& call) {
             const std::int64_t rows = type.present_rows(call.extents);
             launch_column_reduction(BatchMoments{call.input<float>(0), call.output<float>(0), call.output<float>(1),
-                                                 cut.columns, static_cast<float>(std::max<std::int64_t>(rows, 1))},
+                                                 cut.columns, static_cast<float>(rows)},
                                     cut, rows, call.scratch, call.stream.stream, "batch_moments");
         });
 }

@@ -209,7 +209,8 @@ std::vector<typename Direction::Algorithm> candidates(cudnnHandle_t cudnn, const
                                                       const std::vector<std::uint8_t>& choice) {
     using Algorithm = typename Direction::Algorithm;
     std::vector<Algorithm> algorithms;
-    if (choice.size() == 1) algorithms.push_back(static_cast<Algorithm>(choice[0]));
+    for (const Algorithm algorithm : Direction::kAlgorithms)
+        if (choice.size() == 1 && static_cast<int>(algorithm) == choice[0]) algorithms.push_back(algorithm);
     std::array<typename Direction::Ranked, 16> ranked{};
     int count = 0;
     // Without an answer the fixed order decides.
@@ -247,27 +248,24 @@ Chosen<typename Direction::Algorithm> choose(cudnnHandle_t cudnn, const Descript
 constexpr int kTile = 32;
 constexpr int kTileRows = kBlockThreads / kTile;
 
-// to [columns, rows] = transposed from [rows, columns]. Grid: column tiles by row tiles; block: kTile by kTileRows.
+// to [columns, rows] = transposed from [rows, columns]. Grid: tiles, row by row; block: kTile by kTileRows.
 __global__ void transpose(const float* __restrict__ from, float* __restrict__ to, int rows, int columns) {
     __shared__ float tile[kTile][kTile + 1];  // one more, so that a column lies in different banks
+    const int column_tiles = (columns + kTile - 1) / kTile;
+    const std::int64_t top = static_cast<std::int64_t>(blockIdx.x) / column_tiles * kTile;
+    const std::int64_t left = static_cast<std::int64_t>(blockIdx.x) % column_tiles * kTile;
     const int x = static_cast<int>(threadIdx.x);
-    for (int i = static_cast<int>(threadIdx.y); i < kTile; i += kTileRows) {
-        const std::int64_t row = static_cast<std::int64_t>(blockIdx.y) * kTile + i;
-        const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kTile + x;
-        if (row < rows && column < columns) tile[i][x] = from[row * columns + column];
-    }
+    for (int i = static_cast<int>(threadIdx.y); i < kTile; i += kTileRows)
+        if (top + i < rows && left + x < columns) tile[i][x] = from[(top + i) * columns + left + x];
     __syncthreads();
-    for (int i = static_cast<int>(threadIdx.y); i < kTile; i += kTileRows) {
-        const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * kTile + i;
-        const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * kTile + x;
-        if (row < columns && column < rows) to[row * rows + column] = tile[x][i];
-    }
+    for (int i = static_cast<int>(threadIdx.y); i < kTile; i += kTileRows)
+        if (left + i < columns && top + x < rows) to[(left + i) * rows + top + x] = tile[x][i];
 }
 
 void launch_transpose(const float* from, float* to, int rows, int columns, cudaStream_t stream) {
-    const dim3 grid(static_cast<unsigned>((columns + kTile - 1) / kTile),
-                    static_cast<unsigned>((rows + kTile - 1) / kTile));
-    launch_kernel(&transpose, grid, dim3(kTile, kTileRows), stream, "transposing weights", from, to, rows, columns);
+    const auto tiles = [](int size) { return static_cast<unsigned>((std::int64_t{size} + kTile - 1) / kTile); };
+    launch_kernel(&transpose, dim3(tiles(rows) * tiles(columns)), dim3(kTile, kTileRows), stream, "transposing weights",
+                  from, to, rows, columns);
 }
 
 // Scratch: the weights as cuDNN sees them, then its workspace.

@@ -7,6 +7,7 @@
 
 #include "graph/ops/adam_rows.h"
 #include "graph/ops/add_scalars.h"
+#include "graph/ops/batched_matmul.h"
 #include "graph/ops/bias_add.h"
 #include "graph/ops/broadcast_rows.h"
 #include "graph/ops/cast.h"
@@ -17,6 +18,7 @@
 #include "graph/ops/gather_rows.h"
 #include "graph/ops/gelu.h"
 #include "graph/ops/merge_rows.h"
+#include "graph/ops/mode_product.h"
 #include "graph/ops/pad_columns.h"
 #include "graph/ops/reshape.h"
 #include "graph/ops/sgd_momentum_rows.h"
@@ -240,10 +242,43 @@ void add_row_updates(CaseList& list) {
              });
 }
 
+// More products than one call of the library takes; blocks of one group that are products of their own, and blocks of
+// several groups that fill tiles.
+void add_products(CaseList& list) {
+    list.add(
+        "batched_matmul", "65539x1x2x1", {{"a", table(65539, 2), both_signs}, {"b", table(131078, 1), both_signs}}, 0,
+        [](ProgramBuilder& builder, Inputs in) { return Values{ops::batched_matmul(builder, in[0], in[1], 65539)}; });
+    struct Blocks {
+        const char* label;
+        ops::ModeAxis axis;
+        std::int64_t rows, size;
+    };
+    const Batch batch{5, 3, true};
+    for (const Blocks& blocks : {Blocks{"blocks", {1, 2, 64}, 16, 17}, Blocks{"tiles", {3, 2, 20}, 40, 33}}) {
+        for (const bool transpose : {false, true}) {
+            const ops::ModeAxis axis = blocks.axis;
+            const std::int64_t down = transpose ? blocks.size : blocks.rows;
+            const std::int64_t across = transpose ? blocks.rows : blocks.size;
+            const CaseInput x{"x", batch.matrix(axis.width(blocks.size)), both_signs};
+            const CaseInput dy{"dy", batch.matrix(axis.width(blocks.rows)), both_signs};
+            const CaseInput matrix{"matrix", table(axis.groups * down, across), both_signs};
+            const std::string label = std::string(blocks.label) + (transpose ? "/transposed" : "");
+            list.add("mode_product", label, {x, matrix}, batch.extent, [=](ProgramBuilder& builder, Inputs in) {
+                return Values{ops::mode_product(builder, in[0], in[1], axis, transpose)};
+            });
+            list.add("mode_product_gradient", label, {x, dy}, batch.extent,
+                     [=, size = blocks.size](ProgramBuilder& builder, Inputs in) {
+                         return Values{ops::mode_product_gradient(builder, in[0], in[1], size, axis, transpose)};
+                     });
+        }
+    }
+}
+
 }  // namespace
 
 std::vector<OpCase> kernel_size_cases() {
     CaseList list;
+    add_products(list);
     add_elementwise(list);
     add_casts(list);
     add_row_layout(list);

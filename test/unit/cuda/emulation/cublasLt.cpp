@@ -16,6 +16,8 @@ using namespace tensile::cuda_emulation;
 constexpr std::uint64_t kSimple = 0x51;
 constexpr std::uint64_t kSplit = 0x52;
 constexpr std::uint64_t kSplits = 4;
+// The library does not say how many it takes; a grid of the device ends there.
+constexpr std::int32_t kMostBatches = 65535;
 
 struct Operands {
     const cublasLtMatmulDescOpaque_t& descriptor;
@@ -27,7 +29,8 @@ struct Operands {
     bool fit() const {
         const std::uint64_t inner_of_b = descriptor.transpose_b != 0 ? b.columns : b.rows;
         return inner() == inner_of_b && d.rows == rows() && d.columns == columns() && a.batch == d.batch &&
-               b.batch == d.batch && d.batch >= 1 && rows() > 0 && columns() > 0 && inner() > 0;
+               b.batch == d.batch && d.batch >= 1 && d.batch <= kMostBatches && rows() > 0 && columns() > 0 &&
+               inner() > 0;
     }
     std::size_t split_workspace() const {
         return kSplits * sizeof(float) * rows() * columns() * static_cast<std::size_t>(d.batch);
