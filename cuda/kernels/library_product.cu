@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "cuda/error.h"
 
@@ -19,24 +20,18 @@ constexpr std::int64_t kMostBatches = 65535;
 
 using Layout = cublasLtMatrixLayoutOpaque_t;
 
-Layout layout(std::int64_t rows, std::int64_t columns, std::int64_t leading, std::int64_t batch, std::int64_t stride) {
-    Layout result;
-    check(cublasLtMatrixLayoutInit(&result, CUDA_R_32F, static_cast<std::uint64_t>(rows),
+void describe(Layout& layout, std::int64_t rows, std::int64_t columns, std::int64_t leading, std::int64_t batch,
+              std::int64_t stride) {
+    constexpr const char* kDescribing = "describing a matrix";
+    check(cublasLtMatrixLayoutInit(&layout, CUDA_R_32F, static_cast<std::uint64_t>(rows),
                                    static_cast<std::uint64_t>(columns), leading),
-          "describing a matrix");
+          kDescribing);
     const auto count = static_cast<std::int32_t>(batch);
-    check(cublasLtMatrixLayoutSetAttribute(&result, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
-          "describing a batch of matrices");
+    check(cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
+          kDescribing);
     check(
-        cublasLtMatrixLayoutSetAttribute(&result, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof stride),
-        "describing a batch of matrices");
-    return result;
-}
-
-template <typename Attribute, typename T>
-void set(cublasLtMatmulPreferenceOpaque_t& preference, Attribute attribute, T value) {
-    check(cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof value),
-          "describing the choice of a matrix product");
+        cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof stride),
+        kDescribing);
 }
 
 bool is_aligned(const void* address) {
@@ -45,18 +40,60 @@ bool is_aligned(const void* address) {
 
 }  // namespace
 
-// The library's matrices are column-major, so it sees every matrix transposed and computes y^T = op(b)^T op(a)^T.
-struct LibraryProduct::Layouts {
+// The library's matrices are column-major, so it sees every matrix transposed and computes y^T = op(b)^T op(a)^T. Its
+// descriptors lie here, without memory of their own.
+struct LibraryProduct::Description {
+    cublasLtMatmulDescOpaque_t product;
     Layout b, a, y;
 
-    // Status of an algorithm for these sizes, and what it needs.
-    cublasStatus_t check_algorithm(cublasLtHandle_t handle, const cublasLtMatmulDescOpaque_t& descriptor,
-                                   const cublasLtMatmulAlgo_t& algorithm, std::size_t& workspace_bytes) {
+    Description(const ProductShape& shape, cublasComputeType_t compute) {
+        constexpr const char* kDescribing = "describing a matrix product";
+        const std::int32_t first = shape.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+        const std::int32_t second = shape.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
+        check(cublasLtMatmulDescInit(&product, compute, CUDA_R_32F), kDescribing);
+        check(cublasLtMatmulDescSetAttribute(&product, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first), kDescribing);
+        check(cublasLtMatmulDescSetAttribute(&product, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second),
+              kDescribing);
+        describe(b, shape.transpose_b ? shape.inner : shape.columns, shape.transpose_b ? shape.columns : shape.inner,
+                 shape.b_width, shape.batch, shape.b_stride);
+        describe(a, shape.transpose_a ? shape.rows : shape.inner, shape.transpose_a ? shape.inner : shape.rows,
+                 shape.a_width, shape.batch, shape.a_stride);
+        describe(y, shape.columns, shape.rows, shape.y_width, shape.batch, shape.y_stride);
+    }
+    Description(const Description&) = delete;
+    Description& operator=(const Description&) = delete;
+
+    // What an algorithm needs for these sizes; nothing where it does not work.
+    std::optional<std::size_t> workspace_bytes(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& algorithm) {
         cublasLtMatmulHeuristicResult_t result{};
-        auto described = descriptor;
-        const cublasStatus_t status = cublasLtMatmulAlgoCheck(handle, &described, &b, &a, &y, &y, &algorithm, &result);
-        workspace_bytes = result.workspaceSize;
-        return status;
+        const cublasStatus_t status = cublasLtMatmulAlgoCheck(handle, &product, &b, &a, &y, &y, &algorithm, &result);
+        if (status != CUBLAS_STATUS_SUCCESS) return std::nullopt;
+        return result.workspaceSize;
+    }
+
+    // What the library expects to be the fastest within these limits; nothing where nothing works.
+    std::optional<cublasLtMatmulHeuristicResult_t> choose(cublasLtHandle_t handle, std::uint64_t most_workspace_bytes,
+                                                          std::uint32_t reduction_schemes, std::uint32_t alignment) {
+        constexpr const char* kDescribing = "describing the choice of a matrix product";
+        cublasLtMatmulPreferenceOpaque_t preference;
+        const auto set = [&](auto attribute, auto value) {
+            check(cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof value), kDescribing);
+        };
+        check(cublasLtMatmulPreferenceInit(&preference), kDescribing);
+        set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most_workspace_bytes);
+        set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reduction_schemes);
+        set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment);
+        set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment);
+        set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment);
+        set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment);
+        cublasLtMatmulHeuristicResult_t result{};
+        int count = 0;
+        const cublasStatus_t status =
+            cublasLtMatmulAlgoGetHeuristic(handle, &product, &b, &a, &y, &y, &preference, 1, &result, &count);
+        if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && count == 0))
+            return std::nullopt;
+        check(status, "choosing an algorithm for a matrix product");
+        return result;
     }
 };
 
@@ -74,21 +111,12 @@ ProductShape ProductShape::dense(std::int64_t rows, std::int64_t inner, std::int
 
 LibraryProduct::LibraryProduct(const DeviceContext& device, const ProductShape& capacity, TensilePrecision precision,
                                std::span<const std::uint8_t> choice)
-    : capacity_(capacity) {
-    const cublasComputeType_t compute =
-        precision == TENSILE_BFLOAT16 ? CUBLAS_COMPUTE_32F_FAST_16BF : CUBLAS_COMPUTE_32F;
-    check(cublasLtMatmulDescInit(&descriptor_, compute, CUDA_R_32F), "describing a matrix product");
-    const std::int32_t first = capacity.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
-    const std::int32_t second = capacity.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
-    check(cublasLtMatmulDescSetAttribute(&descriptor_, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first),
-          "describing a matrix product");
-    check(cublasLtMatmulDescSetAttribute(&descriptor_, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second),
-          "describing a matrix product");
+    : capacity_(capacity), compute_(precision == TENSILE_BFLOAT16 ? CUBLAS_COMPUTE_32F_FAST_16BF : CUBLAS_COMPUTE_32F) {
     if (capacity.rows == 0 || capacity.columns == 0 || capacity.inner == 0 || capacity.batch == 0) return;
     ProductShape shape = capacity;
     shape.batch = std::min(shape.batch, kMostBatches);
-    Layouts described = layouts(shape);
-    if (!reuse(device, described, choice)) choose(device, described);
+    Description description(shape, compute_);
+    if (!reuse(device, description, choice)) choose(device, description);
 }
 
 std::span<const std::uint8_t> LibraryProduct::choice() const {
@@ -96,48 +124,25 @@ std::span<const std::uint8_t> LibraryProduct::choice() const {
     return {reinterpret_cast<const std::uint8_t*>(algorithms_.data()), sizeof algorithms_};
 }
 
-LibraryProduct::Layouts LibraryProduct::layouts(const ProductShape& shape) const {
-    Layouts result;
-    result.b = shape.transpose_b ? layout(shape.inner, shape.columns, shape.b_width, shape.batch, shape.b_stride)
-                                 : layout(shape.columns, shape.inner, shape.b_width, shape.batch, shape.b_stride);
-    result.a = shape.transpose_a ? layout(shape.rows, shape.inner, shape.a_width, shape.batch, shape.a_stride)
-                                 : layout(shape.inner, shape.rows, shape.a_width, shape.batch, shape.a_stride);
-    result.y = layout(shape.columns, shape.rows, shape.y_width, shape.batch, shape.y_stride);
-    return result;
-}
-
-bool LibraryProduct::reuse(const DeviceContext& device, Layouts& layouts, std::span<const std::uint8_t> choice) {
+bool LibraryProduct::reuse(const DeviceContext& device, Description& capacity, std::span<const std::uint8_t> choice) {
     if (choice.size() != sizeof algorithms_) return false;
     std::memcpy(algorithms_.data(), choice.data(), choice.size());
-    std::size_t fallback_bytes = 0;
-    return layouts.check_algorithm(device.cublas_lt, descriptor_, algorithms_[0], workspace_bytes_) ==
-               CUBLAS_STATUS_SUCCESS &&
-           layouts.check_algorithm(device.cublas_lt, descriptor_, algorithms_[1], fallback_bytes) ==
-               CUBLAS_STATUS_SUCCESS &&
-           workspace_bytes_ <= kMostWorkspaceBytes && fallback_bytes == 0;
+    const auto fast = capacity.workspace_bytes(device.cublas_lt, algorithms_[0]);
+    const auto other = capacity.workspace_bytes(device.cublas_lt, algorithms_[1]);
+    if (!fast || !other || *fast > kMostWorkspaceBytes || *other > 0) return false;
+    workspace_bytes_ = *fast;
+    return true;
 }
 
-void LibraryProduct::choose(const DeviceContext& device, Layouts& layouts) {
-    for (std::size_t i = 0; i < algorithms_.size(); ++i) {
-        const bool fast = i == 0;
-        cublasLtMatmulPreferenceOpaque_t preference;
-        check(cublasLtMatmulPreferenceInit(&preference), "describing the choice of a matrix product");
-        set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, fast ? kMostWorkspaceBytes : std::uint64_t{0});
-        set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-            static_cast<std::uint32_t>(fast ? CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE : CUBLASLT_REDUCTION_SCHEME_NONE));
-        for (const auto operand :
-             {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
-              CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
-            set(preference, operand, fast ? kAlignment : static_cast<std::uint32_t>(sizeof(float)));
-        cublasLtMatmulHeuristicResult_t result{};
-        int count = 0;
-        check(cublasLtMatmulAlgoGetHeuristic(device.cublas_lt, &descriptor_, &layouts.b, &layouts.a, &layouts.y,
-                                             &layouts.y, &preference, 1, &result, &count),
-              "choosing an algorithm for a matrix product");
-        if (count == 0) throw PluginError(TENSILE_UNSUPPORTED, "cuBLASLt has no algorithm for a matrix product");
-        algorithms_[i] = result.algo;
-        if (fast) workspace_bytes_ = result.workspaceSize;
-    }
+void LibraryProduct::choose(const DeviceContext& device, Description& capacity) {
+    const auto fast =
+        capacity.choose(device.cublas_lt, kMostWorkspaceBytes, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE, kAlignment);
+    auto plain = capacity.choose(device.cublas_lt, 0, CUBLASLT_REDUCTION_SCHEME_NONE, sizeof(float));
+    // Where every algorithm loads vectors, only sizes can ask for the plain one.
+    if (!plain) plain = capacity.choose(device.cublas_lt, 0, CUBLASLT_REDUCTION_SCHEME_NONE, kAlignment);
+    if (!fast || !plain) throw PluginError(TENSILE_UNSUPPORTED, "cuBLASLt has no algorithm for a matrix product");
+    algorithms_ = {fast->algo, plain->algo};
+    workspace_bytes_ = fast->workspaceSize;
 }
 
 void LibraryProduct::launch(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
@@ -159,19 +164,16 @@ void LibraryProduct::launch_batch(const StreamContext& stream, const float* a, c
                                   std::byte* scratch, const ProductShape& present) const {
     constexpr float kOne = 1;
     constexpr float kZero = 0;
-    Layouts described = layouts(present);
+    Description description(present, compute_);
     bool fast = is_aligned(a) && is_aligned(b) && is_aligned(y);
     if (fast && !(present == capacity_)) {
-        std::size_t needed = 0;
-        fast =
-            described.check_algorithm(stream.cublas_lt, descriptor_, algorithms_[0], needed) == CUBLAS_STATUS_SUCCESS &&
-            needed <= workspace_bytes_;
+        const auto needed = description.workspace_bytes(stream.cublas_lt, algorithms_[0]);
+        fast = needed && *needed <= workspace_bytes_;
     }
-    auto descriptor = descriptor_;
-    check(
-        cublasLtMatmul(stream.cublas_lt, &descriptor, &kOne, b, &described.b, a, &described.a, &kZero, y, &described.y,
-                       y, &described.y, &algorithms_[fast ? 0 : 1], scratch, workspace_bytes_, stream.stream),
-        "launching a matrix product");
+    check(cublasLtMatmul(stream.cublas_lt, &description.product, &kOne, b, &description.b, a, &description.a, &kZero, y,
+                         &description.y, y, &description.y, &algorithms_[fast ? 0 : 1], scratch, workspace_bytes_,
+                         stream.stream),
+          "launching a matrix product");
 }
 
 }  // namespace tensile::cuda

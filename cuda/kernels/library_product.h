@@ -52,15 +52,14 @@ class LibraryProduct {
                 const ProductShape& present) const;
 
   private:
-    struct Layouts;
-    Layouts layouts(const ProductShape& shape) const;
-    bool reuse(const DeviceContext& device, Layouts& layouts, std::span<const std::uint8_t> choice);
-    void choose(const DeviceContext& device, Layouts& layouts);
+    struct Description;
+    bool reuse(const DeviceContext& device, Description& capacity, std::span<const std::uint8_t> choice);
+    void choose(const DeviceContext& device, Description& capacity);
     void launch_batch(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
                       const ProductShape& present) const;
 
     ProductShape capacity_;
-    cublasLtMatmulDescOpaque_t descriptor_{};
+    cublasComputeType_t compute_;
     // The fast one, and one for operands that are less aligned and for sizes at which the fast one does not work.
     std::array<cublasLtMatmulAlgo_t, 2> algorithms_{};
     std::size_t workspace_bytes_ = 0;
