@@ -18,8 +18,10 @@ CudaBinding::CudaBinding(std::shared_ptr<const CudaProgram> program, std::span<s
 }
 
 void CudaBinding::set_address(std::int32_t tensor, std::byte* address) {
-    for (const CudaPointer& pointer : program_->pointers[static_cast<std::size_t>(tensor)])
-        pointers_[pointer.position] = address + pointer.offset;
+    for (const CudaPointer& pointer : program_->pointers[static_cast<std::size_t>(tensor)]) {
+        const auto begin = reinterpret_cast<std::uintptr_t>(address + pointer.offset);
+        pointers_[pointer.position] = address + pointer.offset + (-begin & (pointer.alignment - 1));
+    }
 }
 
 void CudaBinding::launch(const CudaOp& op, TensileStream* stream, std::span<const std::int64_t> extents) const {

@@ -34,7 +34,8 @@ struct CudaOp {
 // Where the address of a tensor goes.
 struct CudaPointer {
     std::size_t position = 0;
-    std::uint64_t offset = 0;  // of what the op sees, in the tensor
+    std::uint64_t offset = 0;       // of what the op sees, in the tensor
+    std::uintptr_t alignment = 64;  // of the pointer; where tensors are not aligned so, there is room to round up
 };
 
 struct CudaProgram {
