@@ -101,7 +101,7 @@ void add_row_cases_of_all_forms(CaseList& list) {
             return Values{ops::layer_norm_gradient_input(builder, in[0], in[1], in[2], in[3], in[4])};
         });
     }
-    for (const std::int64_t steps : {3, 40, 130, 600}) {
+    for (const std::int64_t steps : {3, 40, 130, 520}) {
         const TensorType scores = table(2 * steps, steps);
         list.add("causal_softmax", std::to_string(steps), {{"x", scores, both_signs}}, 0,
                  [](ProgramBuilder& builder, Inputs in) { return Values{ops::causal_softmax(builder, in[0])}; });
