@@ -21,7 +21,12 @@ namespace {
 constexpr double kRelativeError = 1e-5;
 
 // Ascending, descending, shuffled: what lacks a barrier gives other results in one of them.
+// Addresses are the same in all of them, so one is enough for AddressSanitizer, with which they take long.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::uint64_t kThreadOrders[] = {20};
+#else
 constexpr std::uint64_t kThreadOrders[] = {0, 1, 20, 21};
+#endif
 
 std::vector<double> present_values(const TensorView& view) {
     const std::int64_t rows = view.type.shape.is_bounded() ? view.extent : view.type.shape.rows();

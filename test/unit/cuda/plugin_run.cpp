@@ -167,7 +167,8 @@ TensorView PluginRun::output(const std::string& name) {
 
 bool PluginRun::overwrite_input(int input) {
     const Node& node = program_.nodes().back();
-    if ((launches_.back().info.overwritable_inputs >> input & 1U) == 0) return false;
+    // There are bits for as many.
+    if (input >= 64 || (launches_.back().info.overwritable_inputs >> input & 1U) == 0) return false;
     const ValueId output = node.outputs[0];
     const ValueId overwritten = node.inputs[static_cast<std::size_t>(input)];
     if (program_.value(output).type.bytes() != program_.value(overwritten).type.bytes()) return false;
