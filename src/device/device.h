@@ -11,11 +11,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "graph/lowered.h"
+#include "graph/precision.h"
 #include "graph/program.h"
 
 namespace tensile {
@@ -25,6 +27,14 @@ struct DeviceProperties {
     std::string kind;             // "cpu"
     std::string instruction_set;  // "AVX-512", "AVX2", "SSE4.1"
     std::string kernel_library;   // "oneDNN 2.6.3"; with its instruction set where that differs
+};
+
+// A device that is not the processor itself, as people know it, and its memory.
+struct DeviceHardware {
+    std::string name;    // "NVIDIA H100 80GB HBM3"
+    std::string driver;  // "driver 580.65, CUDA 13.0"
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t free_bytes = 0;  // now
 };
 
 enum class StreamClass : std::uint8_t { kCompute, kCopyIn, kCopyOut };
@@ -101,13 +111,18 @@ struct LoweringOptions {
     // is_updated_by_element() allows. A device that knows no slices stores them whole.
     std::vector<ValueId> sliced_variables = {};
     std::uint64_t slice_bytes = 0;  // a multiple of 64
+    // Devices that cannot compute so refuse.
+    Precision precision = Precision::kFloat32;
 };
 
 class Device {
   public:
     virtual ~Device() = default;
     virtual const DeviceProperties& properties() const = 0;
+    // Nothing where the pool is host memory.
+    virtual std::optional<DeviceHardware> hardware() const { return std::nullopt; }
     virtual bool supports(const Op& op, DType dtype) const = 0;
+    virtual bool computes_in(Precision precision) const { return precision == Precision::kFloat32; }
     virtual std::unique_ptr<Executable> lower(const Program& program, const LoweringOptions& options) = 0;
     virtual std::unique_ptr<Stream> create_stream(StreamClass stream_class, StreamPriority priority) = 0;
     // Whether launches and copies are complete when they return and the host may use the addresses of the slab. Where

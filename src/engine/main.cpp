@@ -1,5 +1,5 @@
 // The process tensile-engine: started by the supervisor with a listening socket and a control channel, it serves
-// clients until it is told to stop (exit status 0), fails (1), or is told to quit at once (2).
+// clients until it is told to stop, fails, or is told to quit at once (protocol/exit_status.h).
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -13,20 +13,20 @@
 #include <string>
 #include <utility>
 
-#include "device/cpu/cpu_device.h"
+#include "engine/device_choice.h"
 #include "engine/engine.h"
 #include "engine/listener.h"
 #include "engine/log.h"
 #include "engine/process.h"
 #include "engine/settings.h"
 #include "engine/supervisor_link.h"
+#include "protocol/exit_status.h"
 #include "tensor/error.h"
 
 namespace tensile {
 
 namespace {
 
-constexpr int kQuitStatus = 2;
 // An orderly stop that takes longer than this is given up.
 constexpr std::chrono::seconds kStopPatience(5);
 
@@ -44,7 +44,7 @@ void serve_until_stopped(Engine& engine, SupervisorLink& supervisor, const Proce
     while (true) {
         poll(events.data(), events.size(), -1);
         if (const int signal = next_signal(signals); signal == SIGQUIT) {
-            _exit(kQuitStatus);
+            _exit(static_cast<int>(protocol::ExitStatus::kQuit));
         } else if (signal != 0) {
             return;
         }
@@ -58,6 +58,10 @@ void serve_until_stopped(Engine& engine, SupervisorLink& supervisor, const Proce
     }
 }
 
+std::unique_ptr<Device> open_cuda(int) {
+    throw Error(sqlstate::kFeatureNotSupported, "there is no CUDA plug-in");
+}
+
 void run(const ProcessArguments& arguments, Log& log) {
     die_with_supervisor(arguments.supervisor_pid);
     prepare_process();
@@ -65,9 +69,15 @@ void run(const ProcessArguments& arguments, Log& log) {
     SupervisorLink supervisor(arguments.control_descriptor);
     const std::optional<Settings> settings = receive_settings(supervisor, arguments);
     if (!settings) return;
-    require_supported_device(*settings);
 
-    Engine engine(std::make_unique<CpuDevice>(settings->threads), *settings, TENSILE_BUILD_ID, log);
+    std::optional<Engine> started;
+    try {
+        started.emplace(choose_device(*settings, open_cuda, log), *settings, TENSILE_BUILD_ID, log);
+    } catch (const Error& error) {
+        supervisor.report_failure(error);
+        throw;
+    }
+    Engine& engine = *started;
     {
         const Listener listener(
             arguments.listen_descriptor,
