@@ -8,6 +8,7 @@
 
 #include "engine/batch_predictor.h"
 #include "engine/cost_profile.h"
+#include "engine/device_record.h"
 #include "engine/drift.h"
 #include "engine/model_hash.h"
 #include "engine/model_messages.h"
@@ -68,6 +69,7 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
       base_(std::move(base)),
       training_(start_training(method_, declaration_, base_.get())),
       activity_(status, declaration_.model_name, method_, "reading") {
+    require_precision(resources.device, training_->precision());
     if (message.cost_profiles() == nullptr) return;
     for (const flatbuffers::String* profile : *message.cost_profiles())
         merge_cost_profile(protocol::text_of(profile), resources.device.properties(), resources.device.threads(),
@@ -119,7 +121,8 @@ void TrainingWork::run() {
         reporter.finish();
         return reply(nullptr, seconds());
     }
-    JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name);
+    JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name,
+                     training_->precision());
     reporter.enter("queued");
     const PoolOwner owner{status_.id(), status_.identity().backend_pid, "train", declaration_.model_name};
     runner.admit(resources_.jobs, owner, queue_timeout(queue_timeout_ms_), &status_.stop(), pool_share_);
@@ -134,7 +137,7 @@ void TrainingWork::run() {
 }
 
 void TrainingWork::reply(JobRunner* runner, double seconds) {
-    const std::string manifest = training_->manifest();
+    const std::string manifest = with_device(training_->manifest(), resources_.device.properties());
     // Made ready to predict once before anybody stores it; this also tells where each weight belongs.
     const std::unique_ptr<Predictor> layout = predictor_from(manifest);
     const std::uint64_t weight_bytes = layout->weight_bytes();

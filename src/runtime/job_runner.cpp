@@ -42,8 +42,8 @@ bool is_set(const StopFlag* stop) {
 }  // namespace
 
 struct JobRunner::State final : StepRegion::User {
-    State(Device& compute, Arbiter& turns, Job& run, std::string name)
-        : device(compute), arbiter(turns), job(run), label(std::move(name)) {}
+    State(Device& compute, Arbiter& turns, Job& run, std::string name, Precision computed_with)
+        : device(compute), arbiter(turns), job(run), label(std::move(name)), precision(computed_with) {}
     ~State() override {
         for (const auto& instance : instances)
             instance->cancel();
@@ -70,6 +70,7 @@ struct JobRunner::State final : StepRegion::User {
     Arbiter& arbiter;
     Job& job;
     std::string label;
+    Precision precision;
     JobMemory* memory = nullptr;     // from admission on
     std::optional<StepCosts> costs;  // too
     std::vector<JobProgram> programs;
@@ -94,7 +95,7 @@ struct JobRunner::State final : StepRegion::User {
 
 void JobRunner::State::lower_programs() {
     for (const Program& program : job.programs) {
-        programs.push_back({prepare_program(device, program, {}), {}});
+        programs.push_back({prepare_program(device, program, {.precision = precision}), {}});
         grains.push_back(feeding_grain(program));
     }
     pieces = assign_pieces(job, programs);
@@ -104,7 +105,8 @@ void JobRunner::State::lower_programs() {
 // Lowers the programs again, into shorter ops that give the same bits, between which more can move.
 void JobRunner::State::lower_for_movement() {
     for (JobProgram& program : programs) {
-        const LoweringOptions options = sliced({.split_chains = true}, job, program.planned->program);
+        const LoweringOptions options =
+            sliced({.split_chains = true, .precision = precision}, job, program.planned->program);
         program.planned = prepare_program(device, program.planned->program, options);
     }
     pieces = assign_pieces(job, programs);
@@ -283,8 +285,8 @@ void JobRunner::State::move_to(JobGrant& next, const StopFlag* stop) {
     ++replans;
 }
 
-JobRunner::JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label)
-    : state_(std::make_unique<State>(device, arbiter, job, std::move(label))) {
+JobRunner::JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label, Precision precision)
+    : state_(std::make_unique<State>(device, arbiter, job, std::move(label), precision)) {
     state_->lower_programs();
 }
 
