@@ -44,6 +44,9 @@ bool CpuDevice::supports(const Op& op, DType dtype) const {
 }
 
 std::unique_ptr<Executable> CpuDevice::lower(const Program& program, const LoweringOptions& options) {
+    if (options.precision != Precision::kFloat32)
+        throw Error(sqlstate::kFeatureNotSupported, "the CPU computes in precision \"float32\" only", {},
+                    "Use option precision => 'float32', or a CUDA device (setting tensile.device).");
     return std::make_unique<CpuExecutable>(lower_program(program, options, kernels_, onednn_));
 }
 

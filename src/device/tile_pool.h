@@ -38,6 +38,10 @@ class TilePool {
     // read before each tile. Thread-safe.
     LaunchStatus run(std::int64_t tiles, int max_participants, const StopFlag* stop, TileBody body, void* context);
 
+    // Runs body(begin, end) over [0, count) cut into pieces of `grain`, and returns when all are done. Thread-safe.
+    void parallel_for(std::int64_t count, std::int64_t grain,
+                      const std::function<void(std::int64_t, std::int64_t)>& body);
+
   private:
     // The launch in progress. Written only while the gate is closed and nobody is inside.
     struct Launch {
