@@ -59,6 +59,11 @@ class BlockedSignals {
 
 }  // namespace
 
+int resolved_threads(int threads) {
+    if (threads > 0) return threads;
+    return std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
+}
+
 TilePool::TilePool(int threads, StreamPriority priority, std::function<void()> prepare_thread)
     : priority_(priority), prepare_thread_(std::move(prepare_thread)), wanted_threads_(std::max(threads, 1)) {}
 

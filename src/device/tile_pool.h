@@ -17,6 +17,9 @@
 
 namespace tensile {
 
+// A number of threads as set, with 0 resolved to the number of cores.
+int resolved_threads(int threads);
+
 class TilePool {
   public:
     // Runs one tile. `slot` differs between threads that work on the launch at the same time and is less than the
