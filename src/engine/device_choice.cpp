@@ -1,6 +1,7 @@
 // See device_choice.h.
 #include "engine/device_choice.h"
 
+#include <cctype>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -32,10 +33,6 @@ std::unique_ptr<Device> open_usable(const CudaOpener& open_cuda, int ordinal) {
     return device;
 }
 
-std::string reason_of(const Error& error) {
-    return error.detail().empty() ? error.message() : error.message() + ": " + error.detail();
-}
-
 }  // namespace
 
 std::unique_ptr<Device> choose_device(const Settings& settings, const CudaOpener& open_cuda, Log& log) {
@@ -45,7 +42,7 @@ std::unique_ptr<Device> choose_device(const Settings& settings, const CudaOpener
         try {
             return open_usable(open_cuda, 0);
         } catch (const Error& error) {
-            log.log("tensile engine uses the CPU: " + reason_of(error));
+            log.log("using the CPU: " + in_one_line(error));
             return cpu();
         }
     }
@@ -56,11 +53,12 @@ std::unique_ptr<Device> choose_device(const Settings& settings, const CudaOpener
     try {
         return open_usable(open_cuda, *ordinal);
     } catch (const Error& error) {
-        std::string reason = reason_of(error);
+        std::string reason = in_one_line(error);
         reason.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(reason.front())));
         if (!reason.ends_with('.')) reason += '.';
-        throw Error(error.sqlstate(), "device \"" + settings.device + "\" is not available", reason,
-                    "Set tensile.device to \"auto\" or \"cpu\" to go on without it.");
+        throw Error(
+            error.sqlstate(), "device \"" + settings.device + "\" is not available", reason,
+            error.hint().empty() ? "Set tensile.device to \"auto\" or \"cpu\" to go on without it." : error.hint());
     }
 }
 

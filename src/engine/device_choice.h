@@ -11,12 +11,12 @@
 
 namespace tensile {
 
-// Opens the CUDA device of that number. Throws Error that says why it cannot be used: no plug-in (0A000), no driver, an
-// old one or no such device (58000), no memory (53200).
+// Opens the CUDA device of that number. Throws Error that says why it cannot be used: no plug-in (0A000), no driver or
+// an old one (58000), no such device (22023), no memory (53200).
 using CudaOpener = std::function<std::unique_ptr<Device>(int ordinal)>;
 
 // With "auto", a CUDA device that cannot be used is a line in the log. Throws Error for one that is asked for by its
-// number, with the opener's SQLSTATE and a hint; 22023 for a name that is none.
+// number, with the opener's SQLSTATE and hint; 22023 for a name that is none.
 std::unique_ptr<Device> choose_device(const Settings& settings, const CudaOpener& open_cuda, Log& log);
 
 }  // namespace tensile

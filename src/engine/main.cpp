@@ -13,6 +13,8 @@
 #include <string>
 #include <utility>
 
+#include "device/cpu/cpu_device.h"
+#include "engine/cuda_opener.h"
 #include "engine/device_choice.h"
 #include "engine/engine.h"
 #include "engine/listener.h"
@@ -58,8 +60,20 @@ void serve_until_stopped(Engine& engine, SupervisorLink& supervisor, const Proce
     }
 }
 
-std::unique_ptr<Device> open_cuda(int) {
-    throw Error(sqlstate::kFeatureNotSupported, "there is no CUDA plug-in");
+// With tensile.device = auto, a device that cannot even start an engine is none.
+void start_engine(std::optional<Engine>& engine, const Settings& settings, DeviceFaultExit& faults, Log& log) {
+    const CudaOpener open_cuda =
+        opener_of(plugin_path(), settings.threads, [&faults](const Error& error) { faults(error); });
+    std::unique_ptr<Device> device = choose_device(settings, open_cuda, log);
+    const bool may_fall_back = settings.device == "auto" && device->hardware().has_value();
+    try {
+        engine.emplace(std::move(device), settings, TENSILE_BUILD_ID, log);
+    } catch (const Error& error) {
+        if (!may_fall_back) throw;
+        log.log("using the CPU: " + in_one_line(error));
+        engine.emplace(std::make_unique<CpuDevice>(settings.threads), settings, TENSILE_BUILD_ID, log);
+    }
+    faults.arm();
 }
 
 void run(const ProcessArguments& arguments, Log& log) {
@@ -70,9 +84,10 @@ void run(const ProcessArguments& arguments, Log& log) {
     const std::optional<Settings> settings = receive_settings(supervisor, arguments);
     if (!settings) return;
 
+    DeviceFaultExit faults(log);
     std::optional<Engine> started;
     try {
-        started.emplace(choose_device(*settings, open_cuda, log), *settings, TENSILE_BUILD_ID, log);
+        start_engine(started, *settings, faults, log);
     } catch (const Error& error) {
         supervisor.report_failure(error);
         throw;
@@ -105,7 +120,7 @@ int main(int argument_count, char** arguments) {
         tensile::run(tensile::parse_arguments(argument_count, arguments), log);
         return EXIT_SUCCESS;
     } catch (const tensile::Error& error) {
-        log.error(error.message() + (error.detail().empty() ? "" : ": " + error.detail()));
+        log.error(in_one_line(error));
     } catch (const std::exception& failure) {
         log.error(failure.what());
     }

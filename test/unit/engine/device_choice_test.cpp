@@ -69,20 +69,22 @@ struct Case {
 TEST(DeviceChoice, FollowsTheSettingAndWhatThereIs) {
     const Error no_plugin(sqlstate::kFeatureNotSupported, "there is no CUDA plug-in", "No file.");
     const Error no_driver(sqlstate::kSystemError, "no CUDA driver is installed");
+    const Error no_device(sqlstate::kInvalidParameterValue, "CUDA device 0 does not exist");
     const std::vector<Case> cases = {
         {"cpu", {}, kGigabyte, "cpu", ""},
         {"auto", {}, kGigabyte, "card", ""},
-        {"auto", no_plugin, 0, "cpu", "LOG\ttensile engine uses the CPU: there is no CUDA plug-in: No file.\n"},
-        {"auto", no_driver, 0, "cpu", "LOG\ttensile engine uses the CPU: no CUDA driver is installed\n"},
+        {"auto", no_plugin, 0, "cpu", "LOG\tusing the CPU: there is no CUDA plug-in: No file.\n"},
+        {"auto", no_driver, 0, "cpu", "LOG\tusing the CPU: no CUDA driver is installed\n"},
         {"auto",
          {},
          70 * kMegabyte,
          "cpu",
-         "LOG\ttensile engine uses the CPU: not enough memory is free on Card 9000: 70 MB of 4096 MB are free, and the "
+         "LOG\tusing the CPU: not enough memory is free on Card 9000: 70 MB of 4096 MB are free, and the "
          "least pool needs 80 MB.\n"},
         {"cuda:0", {}, kGigabyte, "card", ""},
         {"cuda:0", no_plugin, 0, "0A000", ""},
         {"cuda:0", no_driver, 0, "58000", ""},
+        {"cuda:0", no_device, 0, "22023", ""},
         {"cuda:0", {}, 70 * kMegabyte, "53200", ""},
         {"cuda:", {}, kGigabyte, "22023", ""},
         {"cuda:-1", {}, kGigabyte, "22023", ""},
