@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,6 +37,10 @@ struct DeviceHardware {
     std::uint64_t memory_bytes = 0;
     std::uint64_t free_bytes = 0;  // now
 };
+
+// The algorithm that a device has chosen for a problem, by the problem's text, where it has several: results depend on
+// it. Means something to a device of the same properties only.
+using AlgorithmChoices = std::map<std::string, std::vector<std::uint8_t>>;
 
 enum class StreamClass : std::uint8_t { kCompute, kCopyIn, kCopyOut };
 // Training runs at low priority so that predictions overtake it.
@@ -66,6 +71,8 @@ class Executable {
   public:
     virtual ~Executable() = default;
     virtual const LoweredProgram& lowered() const = 0;
+    // Of its ops. To be stored, and given to merge_algorithm_choices() in another process.
+    virtual AlgorithmChoices algorithm_choices() const { return {}; }
     // addresses[i] is the buffer of lowered tensor i: 64-byte aligned, valid while ops that use it are launched.
     virtual std::unique_ptr<Binding> bind(std::span<std::byte* const> addresses) const = 0;
 };
@@ -129,6 +136,8 @@ class Device {
     virtual bool computes_in(Precision precision) const { return precision == Precision::kFloat32; }
     // Throws Error 0A000 when the device has no kernel for a node, or not in that precision.
     virtual std::unique_ptr<Executable> lower(const Program& program, const LoweringOptions& options) = 0;
+    // Programs that are lowered from now on use these algorithms for problems that none has been chosen for yet.
+    virtual void merge_algorithm_choices(const AlgorithmChoices&) {}
     virtual std::unique_ptr<Stream> create_stream(StreamClass stream_class, StreamPriority priority) = 0;
     // Whether launches and copies are complete when they return and the host may use the addresses of the slab. Where
     // it is false, everything passes to and from the slab by Stream::copy(), and only streams order what happens there.

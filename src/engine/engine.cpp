@@ -32,12 +32,13 @@ Engine::Engine(std::unique_ptr<Device> device, const Settings& settings, std::st
       device_(std::move(device)),
       budgets_(budgets_for(settings, device_->hardware(), memory_limit(), log)),
       host_(budgets_.host),
+      bridge_(device_->is_synchronous() ? nullptr : std::make_unique<DeviceBridge>(*device_, host_, budgets_.pinned)),
       pool_(*device_, budgets_.pool),
       jobs_(pool_, settings_.spill_directory, settings_.spill_limit, {minimum_bytes, plan_job},
             measure_rates(*device_, pool_)),
       arbiter_(*device_),
       models_(*device_, pool_, kProgramCacheEntries),
-      resources_{*device_, pool_, jobs_, host_, arbiter_, models_, log},
+      resources_{*device_, bridge_.get(), pool_, jobs_, host_, arbiter_, models_, log},
       monitor_(resources_, registry_, build_id_) {
     device_->set_threads(settings_.threads);
     log_.set_threshold(settings_.log_level);
@@ -50,12 +51,15 @@ Engine::~Engine() {
 
 std::string Engine::device_name() const {
     const DeviceProperties& properties = device_->properties();
-    return properties.kind + " (" + properties.kernel_library + ", " + properties.instruction_set + ")";
+    const std::optional<DeviceHardware> hardware = device_->hardware();
+    return properties.kind + " (" + (hardware ? hardware->name + ", " : std::string()) + properties.kernel_library +
+           ", " + properties.instruction_set + (hardware ? ", " + hardware->driver : std::string()) + ")";
 }
 
 std::string Engine::description() const {
     return "device " + device_name() + ", " + std::to_string(device_->threads()) + " threads, pool " +
-           in_megabytes(pool_.summary().size) + ", host memory " + in_megabytes(host_.limit());
+           in_megabytes(pool_.summary().size) + ", host memory " + in_megabytes(host_.limit()) +
+           (bridge_ ? ", " + in_megabytes(bridge_->arena().limit()) + " of it pinned" : std::string());
 }
 
 void Engine::start_session(protocol::Descriptor socket) noexcept {

@@ -66,6 +66,7 @@ class Engine {
     std::unique_ptr<Device> device_;
     const EngineBudgets budgets_;  // at the start
     HostBudget host_;
+    std::unique_ptr<DeviceBridge> bridge_;  // null where the device is synchronous
     TensorPool pool_;
     JobMemory jobs_;
     Arbiter arbiter_;

@@ -71,9 +71,12 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
       activity_(status, declaration_.model_name, method_, "reading") {
     require_precision(resources.device, training_->precision());
     if (message.cost_profiles() == nullptr) return;
-    for (const flatbuffers::String* profile : *message.cost_profiles())
-        merge_cost_profile(protocol::text_of(profile), resources.device.properties(), resources.device.threads(),
-                           resources.jobs.costs);
+    const DeviceProperties& device = resources.device.properties();
+    for (const flatbuffers::String* stored : *message.cost_profiles()) {
+        const std::string_view profile = protocol::text_of(stored);
+        merge_cost_profile(profile, device, resources.device.threads(), resources.jobs.costs);
+        resources.device.merge_algorithm_choices(algorithm_choices_in(profile, device));
+    }
 }
 
 void TrainingWork::accept() {
@@ -157,7 +160,7 @@ void TrainingWork::reply(JobRunner* runner, double seconds) {
     std::string profile;
     if (runner != nullptr)
         profile = write_cost_profile(resources_.device.properties(), resources_.device.threads(),
-                                     runner->cost_figures(kMaxProfileFigures));
+                                     runner->cost_figures(kMaxProfileFigures), runner->algorithm_choices());
     const auto stored_profile =
         profile.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(profile);
     port_.send(protocol::CreateTrainReply(builder, key_bytes, manifest.size(), weight_bytes, metrics, counts.read,

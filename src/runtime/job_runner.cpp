@@ -367,6 +367,13 @@ std::vector<CostFigure> JobRunner::cost_figures(std::size_t limit) const {
     return state_->costs->figures(limit);
 }
 
+AlgorithmChoices JobRunner::algorithm_choices() const {
+    AlgorithmChoices choices;
+    for (const JobProgram& program : state_->programs)
+        choices.merge(program.planned->executable->algorithm_choices());
+    return choices;
+}
+
 std::vector<TensorRow> JobRunner::tensors() const {
     const State& state = *state_;
     const std::scoped_lock lock(state.replacing);

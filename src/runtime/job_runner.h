@@ -74,6 +74,8 @@ class JobRunner {
     std::vector<PlanRow> plan() const;
     // What the cost model knows of the ops in this job's programs.
     std::vector<CostFigure> cost_figures(std::size_t limit) const;
+    // Which algorithms the device has chosen for them.
+    AlgorithmChoices algorithm_choices() const;
 
   private:
     struct State;

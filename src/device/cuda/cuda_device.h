@@ -45,7 +45,7 @@ class CudaDevice final : public Device {
     // The algorithms that results depend on, for problems that were lowered or merged so far. To be stored, and given
     // back before programs are lowered in another process, so that they give the same bits.
     AlgorithmChoices algorithm_choices() const { return kernels_.choices(); }
-    void merge_algorithm_choices(const AlgorithmChoices& choices) { kernels_.merge_choices(choices); }
+    void merge_algorithm_choices(const AlgorithmChoices& choices) override { kernels_.merge_choices(choices); }
 
   private:
     TensileDeviceProperties ask_properties() const;
