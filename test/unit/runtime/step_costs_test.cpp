@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "support/fake_device.h"
+
 namespace tensile {
 namespace {
 
@@ -27,7 +29,9 @@ bool step(StepCosts& costs, CostModel& model, std::size_t program) {
     };
     const std::uint64_t before = measurements();
     const OpTimes times = costs.begin(program);
-    times.time(0, [] {
+    testing::FakeDevice device;
+    const auto stream = device.create_stream(StreamClass::kCompute, StreamPriority::kTraining);
+    times.time(0, *stream, [] {
         std::this_thread::sleep_for(std::chrono::microseconds(50));
         return LaunchStatus::kCompleted;
     });
