@@ -71,7 +71,9 @@ TEST(StepCosts, WhatIsNotHandedOverTeachesNothing) {
     CostModel model(kRates);
     StepCosts costs(model);
     costs.add(program_of("matmul"));
-    EXPECT_EQ(costs.begin(0).time(0, [] { return LaunchStatus::kStopped; }), LaunchStatus::kStopped);
+    testing::FakeDevice device;
+    const auto stream = device.create_stream(StreamClass::kCompute, StreamPriority::kTraining);
+    EXPECT_EQ(costs.begin(0).time(0, *stream, [] { return LaunchStatus::kStopped; }), LaunchStatus::kStopped);
     EXPECT_TRUE(model.figures(100).empty());
 }
 
