@@ -119,13 +119,13 @@ std::uint64_t comfortable_bytes() {
     client::request_run(*trainer);
     client::send_all(*trainer);
     const auto watcher = engine.connect();
-    std::string bytes = "NULL";
+    std::string bytes;
     require(eventually([&] {
                 const client::MonitorTable pool = monitor(*watcher, "pool");
                 const auto column = std::ranges::find(pool.columns, "comfortable_bytes") - pool.columns.begin();
                 for (const auto& row : pool.rows)
-                    if (row[2] == "train") bytes = row[static_cast<std::size_t>(column)].value_or("NULL");
-                return bytes != "NULL";
+                    bytes = row[static_cast<std::size_t>(column)].value_or(bytes);
+                return !bytes.empty();
             }),
             "the training does not run");
     return std::stoull(bytes);
