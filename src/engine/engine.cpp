@@ -42,6 +42,9 @@ Engine::Engine(std::unique_ptr<Device> device, const Settings& settings, std::st
       monitor_(resources_, registry_, build_id_) {
     device_->set_threads(settings_.threads);
     log_.set_threshold(settings_.log_level);
+    if (bridge_ && bridge_->arena().limit() < budgets_.pinned)
+        log_.warning("could not page-lock " + in_megabytes(budgets_.pinned) + " as tensile.pinned_memory asks; using " +
+                     in_megabytes(bridge_->arena().limit()));
 }
 
 Engine::~Engine() {
@@ -72,7 +75,8 @@ void Engine::start_session(protocol::Descriptor socket) noexcept {
         auto shared = std::make_shared<protocol::Descriptor>(std::move(socket));
         SessionRecord& record = threads_[status->id()];
         try {
-            record.thread = std::make_unique<SessionThread>([this, status, shared] {
+            const std::size_t stack = device_->is_synchronous() ? kSessionStackBytes : kDeviceSessionStackBytes;
+            record.thread = std::make_unique<SessionThread>(stack, [this, status, shared] {
                 serve(*status, std::move(*shared));
                 registry_.remove(status->id());
                 const std::lock_guard finished_lock(threads_mutex_);
