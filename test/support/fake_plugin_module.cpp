@@ -1,43 +1,50 @@
 // The CUDA plug-in without CUDA as a file that a real engine loads (environment variable TENSILE_CUDA_PLUGIN), for
-// tests of whole servers. What it does is ordered by the file that TENSILE_FAKE_PLUGIN_ORDERS names, read when an
-// engine loads the plug-in:
+// tests of whole servers. It obeys the file that TENSILE_FAKE_PLUGIN_ORDERS names:
 //
-//   gone       there is no device
-//   fault N    the launch behind the first N ends the device; an order of every engine that reads it
-//   once       the orders are for the engine that reads them: the file is removed
+//   gone       there is no device; read when an engine loads the plug-in
+//   fault      the next launch ends the device; read at any time, and obeyed once the file is gone
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <string>
+#include <thread>
 
 #include "support/fake_plugin.h"
 
 namespace tensile::testing {
 namespace {
 
-std::unique_ptr<FakePlugin> ordered_plugin() {
-    FakePluginOptions options;
-    FakeFault fault;
-    bool faults = false;
-    bool once = false;
-    const char* const orders = std::getenv("TENSILE_FAKE_PLUGIN_ORDERS");
-    if (orders != nullptr) {
-        std::ifstream file(orders);
-        for (std::string word; file >> word;) {
-            if (word == "gone") options.driver = TENSILE_NO_DRIVER;
-            if (word == "once") once = true;
-            if (word == "fault") {
-                file >> fault.after;
-                fault.sticky = true;
-                faults = true;
-            }
+namespace fs = std::filesystem;
+
+std::string order_in(const fs::path& file) {
+    std::string word;
+    std::ifstream(file) >> word;
+    return word;
+}
+
+// Obeys for as long as the process lives.
+void follow(const fs::path& file, FakePlugin& plugin) {
+    while (true) {
+        if (order_in(file) == "fault") {
+            for (const auto call : {FakeFault::Call::kLaunch, FakeFault::Call::kGraphLaunch})
+                plugin.inject({.call = call, .sticky = true});
+            std::error_code gone_already;
+            fs::remove(file, gone_already);
         }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    if (once) std::filesystem::remove(orders);
-    auto plugin = std::make_unique<FakePlugin>(options);
-    if (faults) plugin->inject(fault);
-    return plugin;
+}
+
+FakePlugin& ordered_plugin() {
+    const char* const path = std::getenv("TENSILE_FAKE_PLUGIN_ORDERS");
+    const fs::path file = path == nullptr ? "" : path;
+    FakePluginOptions options;
+    if (order_in(file) == "gone") options.driver = TENSILE_NO_DRIVER;
+    // For as long as the process lives, as the engine expects.
+    static auto* const plugin = new FakePlugin(options);
+    if (path != nullptr) std::thread(follow, file, std::ref(*plugin)).detach();
+    return *plugin;
 }
 
 }  // namespace
@@ -45,7 +52,6 @@ std::unique_ptr<FakePlugin> ordered_plugin() {
 
 extern "C" __attribute__((visibility("default"))) const TensileDeviceTable* tensile_device_table(
     std::uint32_t version) {
-    // For as long as the process lives, as the engine expects.
-    static const auto* const plugin = tensile::testing::ordered_plugin().release();
-    return version == plugin->table()->version ? plugin->table() : nullptr;
+    static tensile::testing::FakePlugin& plugin = tensile::testing::ordered_plugin();
+    return version == plugin.table()->version ? plugin.table() : nullptr;
 }

@@ -10,6 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Tensile;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 plan skip_all => 'no plug-in without CUDA was built' unless -f ($ENV{TENSILE_FAKE_PLUGIN} // '');
 
@@ -24,6 +25,18 @@ sub order
 	unlink $orders;
 	append_to_file($orders, $text) if $text ne '';
 	return;
+}
+
+# Makes the running engine's next launch the last one of its device. The plug-in has understood when the file is gone.
+sub order_fault
+{
+	order('fault');
+	foreach my $attempt (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return unless -e $orders;
+		usleep(100_000);
+	}
+	die 'the plug-in does not follow orders';
 }
 
 # The engine's device by another setting, or anew by the same.
@@ -58,9 +71,7 @@ $node->safe_psql('postgres', sprintf($train =~ s/"seed": 7/"seed": 7, "precision
 is($node->safe_psql('postgres', "SELECT count(*) FROM tensile.models WHERE name = 'rounded'"), '1', 'bf16 is for devices that can');
 
 # A fault ends the engine, the next one goes on, and the same training gives the same model.
-order("fault 50 once");
-$node->safe_psql('postgres', 'SELECT tensile.restart_engine()');
-$engine = status($node, 'engine_pid');
+order_fault();
 is(sqlstate_of($node, sprintf($train, 'second')), '58000', 'a training that meets a fault fails');
 $engine = wait_for_other_engine($node, $engine);
 is(status($node, 'device'), 'cuda', 'another engine runs on the device');
@@ -92,19 +103,20 @@ is(sqlstate_of($node, "SELECT tensile.predict('first', r) FROM rows r"), '00000'
 is(sqlstate_of($node, sprintf($train =~ s/"seed": 7/"seed": 7, "precision": "bf16"/r, 'third')), '0A000', 'bf16 is refused there');
 
 # A device that fails again and again is given up.
-order('fault 5');
+order('');
 $node->safe_psql('postgres', 'SELECT tensile.restart_engine()');
 foreach my $attempt (1 .. 3)
 {
-	last unless $node->poll_query_until('postgres', "SELECT state = 'running' FROM tensile.engine_status()");
-	last if status($node, 'device') eq 'cpu';
-	$node->psql('postgres', sprintf($train, "attempt$attempt"));
+	$engine = wait_for_engine($node);
+	is(status($node, 'device'), 'cuda', "auto uses the device, attempt $attempt");
+	order_fault();
+	is(sqlstate_of($node, sprintf($train, "attempt$attempt")), '58000', 'which faults');
+	$engine = wait_for_other_engine($node, $engine);
 }
 ok($node->poll_query_until('postgres', "SELECT state = 'running' AND device = 'cpu' FROM tensile.engine_status()"),
 	'with auto, the CPU is used after some faults in a row');
 like(status($node, 'warnings'), qr/The device has failed 3 times in a row/, 'the status warns');
 like(slurp_file($node->logfile), qr/tensile engine goes on with the CPU: its device has failed 3 times in a row/, 'the log tells');
-order('');
 $node->safe_psql('postgres', 'SELECT tensile.restart_engine()');
 is(status($node, 'device'), 'cuda', 'a restart on request tries the device again');
 
