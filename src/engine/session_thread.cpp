@@ -1,7 +1,6 @@
 // POSIX threads.
 #include "engine/session_thread.h"
 
-#include <cstddef>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -10,18 +9,10 @@
 
 namespace tensile {
 
-namespace {
-
-// Address space, not memory: pages are taken as they are touched. The code generator of the kernel library is what
-// needs the most of it.
-constexpr std::size_t kStackBytes = 1024 * 1024;
-
-}  // namespace
-
-SessionThread::SessionThread(std::function<void()> body) : body_(std::move(body)) {
+SessionThread::SessionThread(std::size_t stack_bytes, std::function<void()> body) : body_(std::move(body)) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, kStackBytes);
+    pthread_attr_setstacksize(&attributes, stack_bytes);
     const int status = pthread_create(&thread_, &attributes, &SessionThread::start, this);
     pthread_attr_destroy(&attributes);
     if (status != 0)

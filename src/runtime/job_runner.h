@@ -31,7 +31,7 @@ struct TensorRow {
     std::string kind;  // variable, input, result, scratch, constant
     std::uint64_t bytes = 0;
     // Within the job's state followed by the step region; of a tensor with several places the last. Nothing for a
-    // variable that is at home in the spill file.
+    // variable that is at home on the host.
     std::optional<std::uint64_t> offset;
 };
 
@@ -40,7 +40,7 @@ struct JobUsage {
     std::uint64_t comfortable_bytes = 0;  // with which nothing would move
     std::uint64_t granted_bytes = 0;      // state and the part of the step region that it uses
     std::uint64_t resident_bytes = 0;     // of them the state, held between steps too
-    std::uint64_t host_bytes = 0;         // of spill space
+    std::uint64_t host_bytes = 0;         // of its tier of host copies
     std::uint64_t replans = 0;            // plans that have replaced the first one
     MoveCounters moved;                   // so far
 };
@@ -48,7 +48,7 @@ struct JobUsage {
 class JobRunner {
   public:
     // Lowers every program and plans it in place. Nothing is taken from the pool yet. `job` outlives the runner.
-    JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label);
+    JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label, Precision precision = Precision::kFloat32);
     ~JobRunner();
 
     // Bytes with which nothing moves: variables, constants, and the step region of the greatest program.
@@ -74,6 +74,8 @@ class JobRunner {
     std::vector<PlanRow> plan() const;
     // What the cost model knows of the ops in this job's programs.
     std::vector<CostFigure> cost_figures(std::size_t limit) const;
+    // Which algorithms the device has chosen for them.
+    AlgorithmChoices algorithm_choices() const;
 
   private:
     struct State;
