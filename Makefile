@@ -20,7 +20,7 @@ ENGINE_DIR = $(shell $(PG_CONFIG) --pkglibdir)/tensile-$(BUILD_ID)
 SHARE_DIR = $(shell $(PG_CONFIG) --sharedir)/tensile
 
 PGXS_MAKE = $(MAKE) --no-print-directory -C $(PGXS_BUILD) -f $(ROOT)/scripts/pgxs.mk VPATH=$(ROOT) CORE=$(CORE) \
-	BUILD_ID=$(BUILD_ID) ENGINE_PATH=$(ENGINE_DIR)/tensile-engine PG_CONFIG=$(PG_CONFIG) with_llvm=no \
+	BUILD_ID=$(BUILD_ID) PG_CONFIG=$(PG_CONFIG) with_llvm=no \
 	CXX="$(strip $(CCACHE) g++)"
 AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 FORMATTED = find src cuda test bench examples -type f \( -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) 2>/dev/null
