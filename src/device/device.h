@@ -22,8 +22,8 @@ namespace tensile {
 
 // What must be equal for results to be equal bit by bit; recorded with every model.
 struct DeviceProperties {
-    std::string kind;             // "cpu"
-    std::string instruction_set;  // "AVX-512", "AVX2", "SSE4.1"
+    std::string kind;             // "cpu", "cuda"
+    std::string instruction_set;  // "AVX-512", "AVX2", "SSE4.1"; "sm_90"
     std::string kernel_library;   // "oneDNN 2.6.3"; with its instruction set where that differs
 };
 
@@ -71,7 +71,8 @@ class Event {
 class Stream {
   public:
     virtual ~Stream() = default;
-    // Runs (or enqueues) lowered op `op`. After kStopped the written tensors are undefined.
+    // Runs (or enqueues) lowered op `op`. After kStopped the written tensors are undefined; what an asynchronous device
+    // has enqueued before still runs, so its memory is free only after synchronize().
     virtual LaunchStatus launch(Binding& binding, int op, const LaunchContext& context) = 0;
     // Runs (or enqueues) those ops in that order, as launch() would one after another. A binding that is launched so is
     // always given the same list, which outlives it, so that a device can record it once.
@@ -90,8 +91,14 @@ class Stream {
                               const std::function<void(std::int64_t, std::int64_t)>& body) = 0;
 };
 
+// What matrix products and convolutions compute with. Sums, everything else and all that is stored are float32.
+enum class Precision : std::uint8_t {
+    kFloat32,
+    kBFloat16,  // operands are rounded to bf16 first
+};
+
 struct LoweringOptions {
-    // Forward-only programs are cut into row tiles that give every row the same bits whatever the batch is.
+    // Forward-only programs give every row the same bits whatever the batch is, its capacity included.
     bool batch_invariant = false;
     // Row-wise chains are cut into shorter ops, so that a planner can move what lies between them. Costs passes over
     // memory; gives the same bits.
@@ -101,6 +108,8 @@ struct LoweringOptions {
     // is_updated_by_element() allows. A device that knows no slices stores them whole.
     std::vector<ValueId> sliced_variables = {};
     std::uint64_t slice_bytes = 0;  // a multiple of 64
+    // Devices that cannot compute so refuse.
+    Precision precision = Precision::kFloat32;
 };
 
 class Device {
@@ -108,6 +117,7 @@ class Device {
     virtual ~Device() = default;
     virtual const DeviceProperties& properties() const = 0;
     virtual bool supports(const Op& op, DType dtype) const = 0;
+    // Throws Error 0A000 when the device has no kernel for a node, or not in that precision.
     virtual std::unique_ptr<Executable> lower(const Program& program, const LoweringOptions& options) = 0;
     virtual std::unique_ptr<Stream> create_stream(StreamClass stream_class, StreamPriority priority) = 0;
     // Whether launches and copies are complete when they return and the host may use the addresses of the slab. Where

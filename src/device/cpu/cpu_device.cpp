@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
 #include "device/cpu/cpu_executable.h"
 #include "device/cpu/cpu_stream.h"
@@ -14,25 +13,16 @@
 
 namespace tensile {
 
-namespace {
-
-int thread_count(int threads) {
-    if (threads > 0) return threads;
-    return std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
-}
-
-}  // namespace
-
 CpuDevice::CpuDevice(int threads) : kernels_(make_kernel_table()) {
     properties_.kind = "cpu";
     properties_.instruction_set = kernel_instruction_set();
     properties_.kernel_library = OnednnLibrary::version();
     if (OnednnLibrary::instruction_set() != properties_.instruction_set)
         properties_.kernel_library += " on " + std::string(OnednnLibrary::instruction_set());
-    training_pool_ =
-        std::make_shared<TilePool>(thread_count(threads), StreamPriority::kTraining, &OnednnLibrary::prepare_thread);
-    prediction_pool_ =
-        std::make_shared<TilePool>(thread_count(threads), StreamPriority::kPrediction, &OnednnLibrary::prepare_thread);
+    training_pool_ = std::make_shared<TilePool>(resolved_threads(threads), StreamPriority::kTraining,
+                                                &OnednnLibrary::prepare_thread);
+    prediction_pool_ = std::make_shared<TilePool>(resolved_threads(threads), StreamPriority::kPrediction,
+                                                  &OnednnLibrary::prepare_thread);
 }
 
 CpuDevice::~CpuDevice() {
@@ -44,6 +34,9 @@ bool CpuDevice::supports(const Op& op, DType dtype) const {
 }
 
 std::unique_ptr<Executable> CpuDevice::lower(const Program& program, const LoweringOptions& options) {
+    if (options.precision != Precision::kFloat32)
+        throw Error(sqlstate::kFeatureNotSupported, "the CPU computes in precision \"float32\" only", {},
+                    "Use option precision => 'float32', or a CUDA device (setting tensile.device).");
     return std::make_unique<CpuExecutable>(lower_program(program, options, kernels_, onednn_));
 }
 
@@ -71,8 +64,8 @@ void CpuDevice::discard(std::byte* begin, std::size_t bytes) {
 }
 
 void CpuDevice::set_threads(int threads) {
-    training_pool_->set_threads(thread_count(threads));
-    prediction_pool_->set_threads(thread_count(threads));
+    training_pool_->set_threads(resolved_threads(threads));
+    prediction_pool_->set_threads(resolved_threads(threads));
 }
 
 int CpuDevice::threads() const {

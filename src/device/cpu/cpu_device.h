@@ -6,8 +6,8 @@
 
 #include "device/cpu/onednn_library.h"
 #include "device/cpu/tile_kernel.h"
-#include "device/cpu/tile_pool.h"
 #include "device/device.h"
+#include "device/tile_pool.h"
 
 namespace tensile {
 

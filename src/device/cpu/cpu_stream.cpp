@@ -56,19 +56,7 @@ void CpuStream::synchronize() {}
 
 void CpuStream::parallel_for(std::int64_t count, std::int64_t grain,
                              const std::function<void(std::int64_t, std::int64_t)>& body) {
-    struct Loop {
-        std::int64_t count;
-        std::int64_t grain;
-        const std::function<void(std::int64_t, std::int64_t)>& body;
-    };
-    Loop loop{count, std::max<std::int64_t>(grain, 1), body};
-    const auto run_piece = [](void* opaque, std::int64_t piece, int) noexcept {
-        const auto& loop = *static_cast<Loop*>(opaque);
-        const std::int64_t begin = piece * loop.grain;
-        loop.body(begin, std::min(begin + loop.grain, loop.count));
-        return true;
-    };
-    pool_->run((count + loop.grain - 1) / loop.grain, std::numeric_limits<int>::max(), nullptr, run_piece, &loop);
+    pool_->parallel_for(count, grain, body);
 }
 
 }  // namespace tensile

@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "device/cpu/tile_pool.h"
 #include "device/device.h"
+#include "device/tile_pool.h"
 
 namespace tensile {
 

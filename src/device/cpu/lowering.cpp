@@ -5,11 +5,11 @@
 #include <iterator>
 #include <limits>
 
-#include "device/cpu/buffer_assignment.h"
+#include "device/buffer_assignment.h"
 #include "device/cpu/convolution_kernel.h"
 #include "device/cpu/matmul_kernel.h"
 #include "device/cpu/tile_groups.h"
-#include "graph/element_updates.h"
+#include "device/update_slices.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -196,40 +196,14 @@ class Lowering {
         return std::clamp<std::int64_t>(rows, 1, std::max<std::int64_t>(part.rows, 1));
     }
 
-    static std::span<const ValueId> sliced_variables(const Program& program, const LoweringOptions& options) {
-        if (options.sliced_variables.empty()) return {};
-        const bool are_allowed = std::ranges::all_of(
-            options.sliced_variables, [&](ValueId variable) { return is_updated_by_element(program, variable); });
-        if (!options.split_chains || options.slice_bytes == 0 || options.slice_bytes % kAlignment != 0 || !are_allowed)
-            throw InternalError("variables of program \"" + program.name() + "\" cannot be sliced as asked");
-        return options.sliced_variables;
-    }
-
     // An elementwise update, one op a slice.
     void lower_slices(std::int32_t index) {
         const Node& node = node_at(index);
-        const TensorType& whole = type_of(node.outputs[0]);
-        const auto element_bytes = static_cast<std::int64_t>(size_of(whole.dtype));
-        const std::int64_t most = static_cast<std::int64_t>(slice_bytes_) / element_bytes;
-        for (std::int64_t begin = 0; begin < whole.shape.elements(); begin += most) {
+        for (UpdateSlice& slice : slice_update(program_, node, buffers_, slice_bytes_)) {
             NodeUse use;
             use.attributes = node.attributes;
-            for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-                const ValueId id = node.inputs[i];
-                if (!node.op->updates_by_element(static_cast<int>(i))) {
-                    use.inputs.push_back({buffers_.tensor_of(id), type_of(id)});
-                    continue;
-                }
-                const TensorType type{type_of(id).dtype, {std::min(most, whole.shape.elements() - begin)}};
-                if (buffers_.is_sliced(id))
-                    use.inputs.push_back({buffers_.slice_of(id, static_cast<std::uint64_t>(begin / most)), type});
-                else
-                    use.inputs.push_back(
-                        {buffers_.tensor_of(id), type, static_cast<std::uint64_t>(begin * element_bytes)});
-            }
-            use.outputs.resize(node.outputs.size());
-            for (const Alias& alias : node.aliases)
-                use.outputs[static_cast<std::size_t>(alias.output)] = use.inputs[static_cast<std::size_t>(alias.input)];
+            use.inputs = std::move(slice.inputs);
+            use.outputs = std::move(slice.outputs);
             add_slice_op(index, std::move(use));
         }
     }
@@ -257,8 +231,7 @@ class Lowering {
     // of the whole chain, so the bits are too.
     void lower_split(const TileGroup& group) {
         for (const GroupPart& part : group.parts) {
-            const std::vector<ValueId>& inputs = node_at(part.nodes[0]).inputs;
-            if (std::ranges::any_of(inputs, [&](ValueId id) { return buffers_.is_sliced(id); })) {
+            if (uses_slices(node_at(part.nodes[0]), buffers_)) {
                 lower_slices(part.nodes[0]);
                 continue;
             }

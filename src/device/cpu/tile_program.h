@@ -9,17 +9,10 @@
 
 #include "device/cpu/product_kernel.h"
 #include "device/cpu/tile_kernel.h"
+#include "device/tensor_use.h"
 #include "graph/lowered.h"
-#include "tensor/tensor_type.h"
 
 namespace tensile {
-
-// A tensor as a node sees it: the buffer it lives in and the type under which the node reads or writes it.
-struct TensorUse {
-    std::int32_t tensor = -1;  // index into LoweredProgram::tensors
-    TensorType type;
-    std::uint64_t offset = 0;  // of what the node sees, in the buffer
-};
 
 // What all tiles of one node share.
 struct NodeUse {

@@ -110,6 +110,10 @@ typedef struct TensileOpProblem {
     /* Of an earlier prepare() of the same problem on the same device and libraries: the algorithm to use again. */
     const uint8_t* choice;
     size_t choice_bytes;
+    /* 1: a row of the outputs gets the same bits whatever the number of rows is, by capacity or by extent. So the
+     * algorithm may depend on everything but the leading dimension of what is read row by row, and sums are not split.
+     */
+    int32_t row_invariant;
 } TensileOpProblem;
 
 typedef struct TensileKernelInfo {
@@ -181,6 +185,7 @@ typedef struct TensileDeviceTable {
     int32_t (*graph_begin)(TensileStream* stream, TensileStatus* status);
     int32_t (*graph_end)(TensileStream* stream, TensileGraph** graph, TensileStatus* status);
     int32_t (*graph_launch)(TensileGraph* graph, TensileStream* stream, TensileStatus* status);
+    /* Its launches are complete. */
     void (*graph_destroy)(TensileGraph* graph);
 } TensileDeviceTable;
 

@@ -1,5 +1,5 @@
 // The pool of tile threads: every tile runs exactly once, whatever the number of threads and however it changes.
-#include "device/cpu/tile_pool.h"
+#include "device/tile_pool.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

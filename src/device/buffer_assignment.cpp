@@ -1,4 +1,4 @@
-#include "device/cpu/buffer_assignment.h"
+#include "device/buffer_assignment.h"
 
 #include <algorithm>
 

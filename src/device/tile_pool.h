@@ -17,6 +17,9 @@
 
 namespace tensile {
 
+// A number of threads as set, with 0 resolved to the number of cores.
+int resolved_threads(int threads);
+
 class TilePool {
   public:
     // Runs one tile. `slot` differs between threads that work on the launch at the same time and is less than the
@@ -37,6 +40,10 @@ class TilePool {
     // Runs tiles [0, tiles) with at most `max_participants` threads and returns when all are done. The stop flag is
     // read before each tile. Thread-safe.
     LaunchStatus run(std::int64_t tiles, int max_participants, const StopFlag* stop, TileBody body, void* context);
+
+    // Runs body(begin, end) over [0, count) cut into pieces of `grain`, and returns when all are done. Thread-safe.
+    void parallel_for(std::int64_t count, std::int64_t grain,
+                      const std::function<void(std::int64_t, std::int64_t)>& body);
 
   private:
     // The launch in progress. Written only while the gate is closed and nobody is inside.

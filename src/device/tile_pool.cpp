@@ -1,4 +1,4 @@
-#include "device/cpu/tile_pool.h"
+#include "device/tile_pool.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -57,6 +58,11 @@ class BlockedSignals {
 };
 
 }  // namespace
+
+int resolved_threads(int threads) {
+    if (threads > 0) return threads;
+    return std::max(static_cast<int>(std::thread::hardware_concurrency()), 1);
+}
 
 TilePool::TilePool(int threads, StreamPriority priority, std::function<void()> prepare_thread)
     : priority_(priority), prepare_thread_(std::move(prepare_thread)), wanted_threads_(std::max(threads, 1)) {}
@@ -195,6 +201,23 @@ LaunchStatus TilePool::run(std::int64_t tiles, int max_participants, const StopF
     const bool stopped = stopped_.load(std::memory_order_relaxed);
     busy_.store(false, std::memory_order_release);
     return stopped ? LaunchStatus::kStopped : LaunchStatus::kCompleted;
+}
+
+void TilePool::parallel_for(std::int64_t count, std::int64_t grain,
+                            const std::function<void(std::int64_t, std::int64_t)>& body) {
+    struct Loop {
+        std::int64_t count;
+        std::int64_t grain;
+        const std::function<void(std::int64_t, std::int64_t)>& body;
+    };
+    Loop loop{count, std::max<std::int64_t>(grain, 1), body};
+    const auto run_piece = [](void* opaque, std::int64_t piece, int) noexcept {
+        const auto& loop = *static_cast<Loop*>(opaque);
+        const std::int64_t begin = piece * loop.grain;
+        loop.body(begin, std::min(begin + loop.grain, loop.count));
+        return true;
+    };
+    run((count + loop.grain - 1) / loop.grain, std::numeric_limits<int>::max(), nullptr, run_piece, &loop);
 }
 
 }  // namespace tensile

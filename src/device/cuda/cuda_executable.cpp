@@ -1,0 +1,32 @@
+#include "device/cuda/cuda_executable.h"
+
+#include "tensor/error.h"
+
+namespace tensile {
+
+std::unique_ptr<Binding> CudaExecutable::bind(std::span<std::byte* const> addresses) const {
+    return std::make_unique<CudaBinding>(program_, addresses);
+}
+
+CudaBinding::CudaBinding(std::shared_ptr<const CudaProgram> program, std::span<std::byte* const> addresses)
+    : program_(std::move(program)), pointers_(program_->pointer_count) {
+    if (addresses.size() != program_->lowered.tensors.size())
+        throw InternalError("a binding of program \"" + program_->lowered.name +
+                            "\" needs one address for each tensor");
+    for (std::size_t tensor = 0; tensor < addresses.size(); ++tensor)
+        set_address(static_cast<std::int32_t>(tensor), addresses[tensor]);
+}
+
+void CudaBinding::set_address(std::int32_t tensor, std::byte* address) {
+    for (const CudaPointer& pointer : program_->pointers[static_cast<std::size_t>(tensor)])
+        pointers_[pointer.position] = address + pointer.offset;
+}
+
+void CudaBinding::launch(const CudaOp& op, TensileStream* stream, std::span<const std::int64_t> extents) const {
+    const CudaContext& context = *program_->context;
+    context.call("run an operation on the GPU", context.table().launch, stream, op.kernel->get(),
+                 pointers_.data() + op.inputs, pointers_.data() + op.outputs,
+                 op.has_scratch ? pointers_[op.scratch] : nullptr, extents.data());
+}
+
+}  // namespace tensile

@@ -1,0 +1,40 @@
+// A lowered program of a CUDA device, and its bindings to addresses.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "device/cuda/cuda_program.h"
+#include "device/device.h"
+
+namespace tensile {
+
+class CudaExecutable final : public Executable {
+  public:
+    explicit CudaExecutable(CudaProgram program) : program_(std::make_shared<const CudaProgram>(std::move(program))) {}
+
+    const LoweredProgram& lowered() const override { return program_->lowered; }
+    std::unique_ptr<Binding> bind(std::span<std::byte* const> addresses) const override;
+
+  private:
+    std::shared_ptr<const CudaProgram> program_;  // bindings keep it alive
+};
+
+class CudaBinding final : public Binding {
+  public:
+    CudaBinding(std::shared_ptr<const CudaProgram> program, std::span<std::byte* const> addresses);
+
+    void set_address(std::int32_t tensor, std::byte* address) override;
+
+    const CudaProgram& program() const { return *program_; }
+    const CudaOp& op(std::int32_t index) const { return program_->ops[static_cast<std::size_t>(index)]; }
+    // Enqueues one op.
+    void launch(const CudaOp& op, TensileStream* stream, std::span<const std::int64_t> extents) const;
+
+  private:
+    std::shared_ptr<const CudaProgram> program_;
+    std::vector<void*> pointers_;  // see CudaOp
+};
+
+}  // namespace tensile

@@ -1,0 +1,61 @@
+// Prepared kernels of the CUDA plug-in, one for each problem however many ops of however many programs have it, and the
+// algorithm that was chosen for each: kept for as long as the device, so that a problem gets the same bits when it is
+// prepared again, and handed out to be stored. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "device/cuda/cuda_context.h"
+#include "device/cuda/cuda_problem.h"
+
+namespace tensile {
+
+// A kernel of the plug-in, released with the object.
+class CudaKernel {
+  public:
+    CudaKernel(std::shared_ptr<const CudaContext> context, const TensileOpProblem& problem);
+    ~CudaKernel();
+    CudaKernel(const CudaKernel&) = delete;
+    CudaKernel& operator=(const CudaKernel&) = delete;
+
+    TensileKernel* get() const { return kernel_; }
+    std::uint64_t scratch_bytes() const { return info_.scratch_bytes; }
+    // Whether output 0 may lie in the buffer of that input.
+    bool may_overwrite(std::size_t input) const { return input < 64 && (info_.overwritable_inputs >> input & 1) != 0; }
+    std::vector<std::uint8_t> choice() const { return {info_.choice, info_.choice + info_.choice_bytes}; }
+
+  private:
+    std::shared_ptr<const CudaContext> context_;
+    TensileKernel* kernel_ = nullptr;
+    TensileKernelInfo info_{};
+};
+
+// The plug-in's choice by the text of the problem. What it means depends on device and libraries.
+using AlgorithmChoices = std::map<std::string, std::vector<std::uint8_t>>;
+
+class CudaKernels {
+  public:
+    explicit CudaKernels(std::shared_ptr<const CudaContext> context) : context_(std::move(context)) {}
+
+    // The kernel of that problem, made when no program has it. Throws Error 0A000 when the plug-in knows none.
+    std::shared_ptr<const CudaKernel> prepare(const CudaProblem& problem);
+
+    AlgorithmChoices choices() const;
+    // Adds choices for problems that none has been made for.
+    void merge_choices(const AlgorithmChoices& choices);
+
+  private:
+    void remember(const std::string& problem, const std::vector<std::uint8_t>& choice);
+
+    std::shared_ptr<const CudaContext> context_;
+    mutable std::mutex mutex_;
+    std::map<std::string, std::weak_ptr<const CudaKernel>> kernels_;
+    AlgorithmChoices choices_;
+};
+
+}  // namespace tensile
