@@ -58,9 +58,9 @@ std::string spill_directory() {
 }
 
 double step_in_place(const Question& question) {
-    const auto gpu = open_gpu();
+    GpuUnderTest gpu;
     const NetworkTraining training = question.training();
-    JobEngine engine(*gpu, comfortable_bytes_of(*gpu, training) + kRoom, spill_directory());
+    JobEngine engine(gpu.device(), comfortable_bytes_of(gpu.device(), training) + kRoom, spill_directory());
     const double seconds = median_step(engine.run(training));
     print_figure(question.figure("milliseconds"), text_of(1e3 * seconds));
     print_figure(question.figure("samples_per_second"), text_of(static_cast<double>(training.samples) / seconds));
@@ -69,9 +69,10 @@ double step_in_place(const Question& question) {
 
 void step_under_pressure(const Question& question, double percent) {
     const double in_place = step_in_place(question);
-    const auto gpu = open_gpu();
-    const std::uint64_t need = comfortable_bytes_of(*gpu, question.training());
-    JobEngine engine(*gpu, static_cast<std::uint64_t>(static_cast<double>(need) * percent / 100), spill_directory());
+    GpuUnderTest gpu;
+    const std::uint64_t need = comfortable_bytes_of(gpu.device(), question.training());
+    JobEngine engine(gpu.device(), static_cast<std::uint64_t>(static_cast<double>(need) * percent / 100),
+                     spill_directory());
     // The first time measures ops and link; the second is planned from them.
     engine.run(question.training());
     const TrainingOutcome outcome = engine.run(question.training());
@@ -86,9 +87,9 @@ void step_under_pressure(const Question& question, double percent) {
     print_figure(question.figure("stall_percent"), text_of(transfer > 0 ? 100 * stall / transfer : 0));
     print_figure(question.figure("recompute_milliseconds"),
                  text_of(1e3 * outcome.usage.moved.recompute_seconds / steps));
-    print_figure(question.figure("moved_mebibytes"),
-                 text_of(static_cast<double>(outcome.usage.moved.in_bytes + outcome.usage.moved.out_bytes) / steps /
-                         (1 << 20)));
+    print_figure(
+        question.figure("moved_mebibytes"),
+        text_of(static_cast<double>(outcome.usage.moved.in_bytes + outcome.usage.moved.out_bytes) / steps / (1 << 20)));
 }
 
 double number(std::string_view text) {

@@ -14,7 +14,8 @@ namespace tensile::test {
 namespace {
 
 TEST(GpuDevice, SaysWhatItIs) {
-    const auto gpu = open_gpu();
+    GpuUnderTest under_test;
+    const CudaDevice* const gpu = &under_test.device();
     EXPECT_FALSE(gpu->name().empty());
     EXPECT_FALSE(gpu->driver().empty());
     EXPECT_GT(gpu->memory_bytes(), 0U);
@@ -36,14 +37,14 @@ TEST(GpuFault, IllegalAccessEndsTheDevice) {
     builder.output("y", ops::relu(builder, builder.input("x", {DType::kF32, {1024}})));
     const Program program = builder.finish();
 
-    const auto gpu = open_gpu();
-    const auto executable = gpu->lower(program, {});
+    GpuUnderTest gpu;
+    const auto executable = gpu.device().lower(program, {});
     // Addresses that nobody has allocated.
     std::vector<std::byte*> addresses;
     for (std::size_t i = 0; i < executable->lowered().tensors.size(); ++i)
         addresses.push_back(reinterpret_cast<std::byte*>((i + 1) << 20));
     const auto binding = executable->bind(addresses);
-    const auto stream = gpu->create_stream(StreamClass::kCompute, StreamPriority::kTraining);
+    const auto stream = gpu.device().create_stream(StreamClass::kCompute, StreamPriority::kTraining);
     std::string sqlstate;
     try {
         for (std::size_t op = 0; op < executable->lowered().ops.size(); ++op)

@@ -9,14 +9,28 @@
 #include <string_view>
 
 #include "device/cuda/cuda_device.h"
+#include "support/fake_plugin.h"
 #include "support/network_trainings.h"
 
 namespace tensile::test {
 
 bool is_real_gpu();
 
-// A device of its own; it can give out one slab.
-std::unique_ptr<CudaDevice> open_gpu();
+// An open device, which can give out one slab. One at a time. What the fake complains of is a failure of the test that
+// closes the device.
+class GpuUnderTest {
+  public:
+    GpuUnderTest();
+    ~GpuUnderTest();
+    GpuUnderTest(const GpuUnderTest&) = delete;
+    GpuUnderTest& operator=(const GpuUnderTest&) = delete;
+
+    CudaDevice& device() { return *device_; }
+
+  private:
+    std::unique_ptr<testing::FakePlugin> fake_;  // null: the real plug-in
+    std::unique_ptr<CudaDevice> device_;
+};
 
 // How the networks of the tests are run.
 NetworkScale test_scale();

@@ -6,13 +6,14 @@
 #include <cstdio>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "device/cpu/cpu_device.h"
 #include "gpu/gpu_under_test.h"
-#include "gpu/staged_run.h"
 #include "graph/op.h"
 #include "support/op_cases.h"
 #include "support/tensor_values.h"
@@ -23,7 +24,7 @@ namespace tensile::test {
 namespace {
 
 constexpr double kRelativeError = 1e-5;
-constexpr std::size_t kRangeBytes = std::size_t{64} << 20;
+constexpr std::size_t kSlabBytes = std::size_t{64} << 20;
 
 struct Worst {
     double error = 0;
@@ -33,8 +34,8 @@ struct Worst {
 class GpuParity : public ::testing::TestWithParam<OpCase> {
   protected:
     static void SetUpTestSuite() {
-        gpu_ = open_gpu();
-        range_ = {gpu_->reserve_slab(kRangeBytes), kRangeBytes};
+        gpu_.emplace();
+        slab_ = {gpu_->device().reserve_slab(kSlabBytes), kSlabBytes};
     }
     static void TearDownTestSuite() {
         Worst worst;
@@ -55,7 +56,7 @@ class GpuParity : public ::testing::TestWithParam<OpCase> {
         static CpuDevice processor(0);
         const Program program = case_program(op_case);
         DeviceRun reference(processor, program);
-        StagedRun run(*gpu_, range_, program);
+        DeviceRun run(gpu_->device(), program, {}, StreamPriority::kTraining, slab_);
         reference.set_extent("batch", op_case.extent);
         run.set_extent("batch", op_case.extent);
         for (const CaseInput& input : op_case.inputs) {
@@ -63,7 +64,7 @@ class GpuParity : public ::testing::TestWithParam<OpCase> {
             fill_case_input(op_case, input, run.tensor(input.name), beyond);
         }
         ASSERT_EQ(reference.run(), LaunchStatus::kCompleted);
-        run.run();
+        ASSERT_EQ(run.run(), LaunchStatus::kCompleted);
         EXPECT_THAT(run.damaged_guards(), ::testing::IsEmpty());
         for (const NamedValue& output : program.outputs()) {
             const Difference difference = greatest_difference(present_values(run.output(output.name)),
@@ -75,13 +76,13 @@ class GpuParity : public ::testing::TestWithParam<OpCase> {
     }
 
   private:
-    static std::unique_ptr<CudaDevice> gpu_;
-    static DeviceRange range_;
+    static std::optional<GpuUnderTest> gpu_;
+    static std::span<std::byte> slab_;
     static std::map<std::string, Worst> worst_;  // by op
 };
 
-std::unique_ptr<CudaDevice> GpuParity::gpu_;
-DeviceRange GpuParity::range_;
+std::optional<GpuUnderTest> GpuParity::gpu_;
+std::span<std::byte> GpuParity::slab_;
 std::map<std::string, Worst> GpuParity::worst_;
 
 TEST_P(GpuParity, AgreesWithTheProcessor) {
@@ -99,12 +100,12 @@ INSTANTIATE_TEST_SUITE_P(Ops, GpuParity, ::testing::ValuesIn(op_cases()), [](con
 });
 
 TEST(GpuCoverage, EveryOpHasAKernelAndACase) {
-    const std::unique_ptr<CudaDevice> gpu = open_gpu();
+    GpuUnderTest gpu;
     std::set<std::string> with_case;
     for (const OpCase& op_case : op_cases())
         with_case.insert(op_case.op);
     for (const Op* op : all_ops()) {
-        EXPECT_TRUE(gpu->supports(*op, DType::kF32)) << op->name();
+        EXPECT_TRUE(gpu.device().supports(*op, DType::kF32)) << op->name();
         EXPECT_TRUE(with_case.contains(std::string(op->name()))) << op->name();
     }
 }

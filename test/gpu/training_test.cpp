@@ -43,7 +43,7 @@ class GpuTraining : public ::testing::TestWithParam<std::string_view> {};
 TEST_P(GpuTraining, FollowsTheLossCurveOfTheProcessor) {
     CpuDevice processor(0);
     const TrainingOutcome expected = run_with_room(processor, GetParam());
-    const TrainingOutcome found = run_with_room(*open_gpu(), GetParam());
+    const TrainingOutcome found = run_with_room(GpuUnderTest().device(), GetParam());
     ASSERT_EQ(expected.losses.size(), static_cast<std::size_t>(test_steps()));
     ASSERT_EQ(found.losses.size(), expected.losses.size());
     float greatest = 0;
@@ -60,8 +60,8 @@ TEST_P(GpuTraining, FollowsTheLossCurveOfTheProcessor) {
 }
 
 TEST_P(GpuTraining, TwoRunsGiveTheSameBits) {
-    const TrainingOutcome first = run_with_room(*open_gpu(), GetParam());
-    const TrainingOutcome second = run_with_room(*open_gpu(), GetParam());
+    const TrainingOutcome first = run_with_room(GpuUnderTest().device(), GetParam());
+    const TrainingOutcome second = run_with_room(GpuUnderTest().device(), GetParam());
     EXPECT_EQ(first.losses, second.losses);
     EXPECT_TRUE(first.variables == second.variables);
     print_figure("bits." + std::string(GetParam()), first.variables == second.variables ? "equal" : "different");
@@ -69,10 +69,11 @@ TEST_P(GpuTraining, TwoRunsGiveTheSameBits) {
 
 TEST_P(GpuTraining, PressureChangesNoBit) {
     constexpr double kBudget = 0.6;
-    const TrainingOutcome with_room = run_with_room(*open_gpu(), GetParam());
-    const auto gpu = open_gpu();
-    const std::uint64_t need = comfortable_bytes_of(*gpu, training_of(GetParam()));
-    JobEngine engine(*gpu, static_cast<std::uint64_t>(kBudget * static_cast<double>(need)), ::testing::TempDir());
+    const TrainingOutcome with_room = run_with_room(GpuUnderTest().device(), GetParam());
+    GpuUnderTest gpu;
+    const std::uint64_t need = comfortable_bytes_of(gpu.device(), training_of(GetParam()));
+    JobEngine engine(gpu.device(), static_cast<std::uint64_t>(kBudget * static_cast<double>(need)),
+                     ::testing::TempDir());
     const TrainingOutcome under_pressure = engine.run(training_of(GetParam()));
     EXPECT_GT(under_pressure.usage.moved.in_bytes + under_pressure.usage.moved.out_bytes, 0U);
     EXPECT_EQ(under_pressure.losses, with_room.losses);
@@ -87,12 +88,12 @@ INSTANTIATE_TEST_SUITE_P(Networks, GpuTraining, ::testing::ValuesIn(network_name
 
 TEST(GpuClients, SixteenTrainInHalfOfWhatTheyNeed) {
     constexpr int kClients = 16;
-    const TrainingOutcome alone = run_with_room(*open_gpu(), "mlp");
-    const auto gpu = open_gpu();
-    const std::uint64_t need = comfortable_bytes_of(*gpu, training_of("mlp"));
-    const std::uint64_t before = gpu->free_bytes();
-    JobEngine engine(*gpu, kClients * need / 2, ::testing::TempDir());
-    const std::uint64_t with_pool = gpu->free_bytes();
+    const TrainingOutcome alone = run_with_room(GpuUnderTest().device(), "mlp");
+    GpuUnderTest gpu;
+    const std::uint64_t need = comfortable_bytes_of(gpu.device(), training_of("mlp"));
+    const std::uint64_t before = gpu.device().free_bytes();
+    JobEngine engine(gpu.device(), kClients * need / 2, ::testing::TempDir());
+    const std::uint64_t with_pool = gpu.device().free_bytes();
 
     std::vector<std::string> failures(kClients);
     std::atomic<int> right{0};
@@ -107,7 +108,7 @@ TEST(GpuClients, SixteenTrainInHalfOfWhatTheyNeed) {
                 } catch (const Error& error) {
                     failures[static_cast<std::size_t>(client)] = error.what();
                 }
-                const std::uint64_t free = gpu->free_bytes();
+                const std::uint64_t free = gpu.device().free_bytes();
                 std::uint64_t seen = least_free;
                 while (free < seen && !least_free.compare_exchange_weak(seen, free)) {
                 }

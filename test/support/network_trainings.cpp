@@ -98,7 +98,7 @@ NetworkTraining resnet(NetworkScale scale, std::int64_t steps) {
     const ImageNetworkShape& shape = at(kShapes, scale);
     const OptimizerSettings optimizer{.kind = OptimizerKind::kSgd, .momentum = 0.9};
     ImageNetworkTraining network = resnet_50_training(shape, optimizer);
-    const BatchOptions batches{.optimizer = optimizer, .steps = steps, .classes = shape.classes};
+    const BatchOptions batches{.optimizer = optimizer, .steps = steps, .index_inputs = {}, .classes = shape.classes};
     return batch_training("resnet", std::move(network.program), std::move(network.variables), batches, shape.images);
 }
 

@@ -1,0 +1,61 @@
+// See gpu_under_test.h.
+#include "gpu/gpu_under_test.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+namespace tensile::test {
+
+namespace {
+
+constexpr std::int64_t kSteps = 100;
+constexpr std::int64_t kStepsOnFake = 3;
+
+// Empty: the fake.
+std::string plugin_file() {
+    const char* const file = std::getenv("TENSILE_GPU_PLUGIN");
+    return file == nullptr || std::string_view(file) == "fake" ? std::string() : std::string(file);
+}
+
+}  // namespace
+
+bool is_real_gpu() {
+    return !plugin_file().empty();
+}
+
+GpuUnderTest::GpuUnderTest() {
+    std::shared_ptr<const PluginLibrary> library;
+    if (is_real_gpu()) {
+        library = std::make_shared<PluginLibrary>(std::filesystem::path(plugin_file()));
+    } else {
+        fake_ = std::make_unique<testing::FakePlugin>();
+        library = fake_->library();
+    }
+    device_ = std::make_unique<CudaDevice>(std::move(library), CudaDeviceOptions{});
+}
+
+GpuUnderTest::~GpuUnderTest() {
+    device_.reset();
+    if (fake_ == nullptr) return;
+    for (const std::string& complaint : fake_->complaints())
+        ADD_FAILURE() << complaint;
+}
+
+NetworkScale test_scale() {
+    return is_real_gpu() ? NetworkScale::kSmall : NetworkScale::kTiny;
+}
+
+std::int64_t test_steps() {
+    return is_real_gpu() ? kSteps : kStepsOnFake;
+}
+
+void print_figure(std::string_view name, const std::string& value) {
+    std::printf("figure %.*s %s\n", static_cast<int>(name.size()), name.data(), value.c_str());
+    std::fflush(stdout);
+}
+
+}  // namespace tensile::test
