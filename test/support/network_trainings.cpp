@@ -80,7 +80,7 @@ NetworkTraining batch_training(std::string_view name, Program program, std::vect
 
 NetworkTraining mlp(NetworkScale scale, std::int64_t steps) {
     static const ByScale<WideMlpOptions> kOptions = {
-        {{.batch = 16, .inputs = 8, .layers = 2, .width = 16, .classes = 3},
+        {{.batch = 512, .inputs = 32, .layers = 8, .width = 64, .classes = 3},
          {.batch = 256, .inputs = 64, .layers = 3, .width = 256, .classes = 10},
          {.batch = 8192, .inputs = 1024, .layers = 4, .width = 4096, .classes = 1000}}};
     const WideMlpOptions& options = at(kOptions, scale);
