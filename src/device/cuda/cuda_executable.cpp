@@ -24,9 +24,9 @@ void CudaBinding::set_address(std::int32_t tensor, std::byte* address) {
 
 void CudaBinding::launch(const CudaOp& op, TensileStream* stream, std::span<const std::int64_t> extents) const {
     const CudaContext& context = *program_->context;
-    context.call("run an operation on the GPU", context.table().launch, stream, op.kernel->get(),
-                 pointers_.data() + op.inputs, pointers_.data() + op.outputs,
-                 op.has_scratch ? pointers_[op.scratch] : nullptr, extents.data());
+    TensileStatus status = empty_status();
+    if (op.launch(context.table(), pointers_, stream, extents, &status) != TENSILE_OK) [[unlikely]]
+        context.fail(status, "run an operation of program \"" + program_->lowered.name + "\" on the GPU");
 }
 
 }  // namespace tensile

@@ -19,7 +19,8 @@ std::size_t align(std::size_t bytes) {
 
 }  // namespace
 
-DeviceRun::DeviceRun(Device& device, const Program& program, const LoweringOptions& options, StreamPriority priority)
+DeviceRun::DeviceRun(Device& device, const Program& program, const LoweringOptions& options, StreamPriority priority,
+                     std::span<std::byte> slab)
     : program_(program),
       executable_(device.lower(program, options)),
       stream_(device.create_stream(StreamClass::kCompute, priority)),
@@ -44,7 +45,29 @@ DeviceRun::DeviceRun(Device& device, const Program& program, const LoweringOptio
     for (const Value& value : program.values())
         if (value.type.shape.is_bounded())
             extents_[static_cast<std::size_t>(value.type.shape.extent_slot())] = value.type.shape.rows();
-    binding_ = executable_->bind(addresses_);
+    if (device.is_synchronous()) {
+        binding_ = executable_->bind(addresses_);
+        return;
+    }
+    if (slab.size() < memory_.size() + kAlignment) throw InternalError("the slab is too small for a test");
+    // Addresses of slab and host agree in their last bits, so both are aligned.
+    slab_ = slab.data() + reinterpret_cast<std::uintptr_t>(memory_.data()) % kAlignment;
+    std::vector<std::byte*> device_addresses;
+    for (std::byte* const address : addresses_)
+        device_addresses.push_back(slab_ + (address - memory_.data()));
+    binding_ = executable_->bind(device_addresses);
+}
+
+void DeviceRun::upload() {
+    if (slab_ == nullptr) return;
+    stream_->copy(slab_, memory_.data(), memory_.size());
+    stream_->synchronize();
+}
+
+void DeviceRun::download() {
+    if (slab_ == nullptr) return;
+    stream_->copy(memory_.data(), slab_, memory_.size());
+    stream_->synchronize();
 }
 
 TensorView DeviceRun::view(ValueId id) {
@@ -100,8 +123,10 @@ LaunchStatus DeviceRun::launch(int op, const StopFlag* stop) {
 }
 
 LaunchStatus DeviceRun::run(const StopFlag* stop) {
+    upload();
     for (std::size_t op = 0; op < lowered().ops.size(); ++op)
         if (launch(static_cast<int>(op), stop) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
+    download();
     return LaunchStatus::kCompleted;
 }
 

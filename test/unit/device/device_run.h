@@ -1,11 +1,13 @@
 // Runs one program on a device without runtime or pool: each tensor in a buffer of its own between guard zones, filled
 // with NaN patterns before the first run, so that a kernel that writes outside its buffer or reads what nobody wrote is
-// seen.
+// seen. On an asynchronous device the tensors lie in its slab, and run() takes what the host holds there and brings it
+// back.
 #pragma once
 
 #include <cstring>
 #include <list>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,8 +18,9 @@ namespace tensile::test {
 
 class DeviceRun {
   public:
+    // `slab`: of an asynchronous device, room for all tensors.
     DeviceRun(Device& device, const Program& program, const LoweringOptions& options = {},
-              StreamPriority priority = StreamPriority::kTraining);
+              StreamPriority priority = StreamPriority::kTraining, std::span<std::byte> slab = {});
 
     Executable& executable() { return *executable_; }
     const LoweredProgram& lowered() const { return executable_->lowered(); }
@@ -29,7 +32,12 @@ class DeviceRun {
     TensorView output(const std::string& name);
     void set_extent(const std::string& name, std::int64_t extent);
 
-    // Moves each tensor that `op` uses to fresh memory, content included, and leaves rubbish at the old place.
+    // Copy everything between host and slab, and wait.
+    void upload();
+    void download();
+
+    // Of a synchronous device: moves each tensor that `op` uses to fresh memory, content included, and leaves rubbish
+    // at the old place.
     void move_tensors_of(int op);
     LaunchStatus launch(int op, const StopFlag* stop = nullptr);
     // Runs all ops; stops at the first that does not complete.
@@ -47,7 +55,8 @@ class DeviceRun {
     std::unique_ptr<Binding> binding_;
     std::vector<std::byte> memory_;
     std::list<std::vector<std::byte>> moved_;
-    std::vector<std::byte*> addresses_;
+    std::byte* slab_ = nullptr;          // null: of a synchronous device
+    std::vector<std::byte*> addresses_;  // of the host
     std::vector<std::int64_t> extents_;
 };
 
