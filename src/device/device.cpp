@@ -15,6 +15,10 @@ class CompletedEvent final : public Event {
 
 }  // namespace
 
+double Event::seconds_since(const Event&) const {
+    return 0;
+}
+
 LaunchStatus Stream::launch_sequence(Binding& binding, std::span<const std::int32_t> ops,
                                      const LaunchContext& context) {
     for (const std::int32_t op : ops)

@@ -66,6 +66,9 @@ class Event {
     virtual ~Event() = default;
     virtual bool is_complete() const = 0;
     virtual void wait() = 0;
+    // From `earlier` to this one, of two complete events that were recorded on streams of one device; 0 on a
+    // synchronous device, where a clock tells the same.
+    virtual double seconds_since(const Event& earlier) const;
 };
 
 class Stream {

@@ -8,6 +8,7 @@
 namespace tensile {
 
 // One row a direction; none before the link is measured.
-MonitorView link_view(const Link& link, const CopyLanes& lanes);
+// `bridge`: of an asynchronous device, otherwise null.
+MonitorView link_view(const Link& link, const CopyLanes& lanes, const DeviceBridge* bridge = nullptr);
 
 }  // namespace tensile

@@ -141,7 +141,7 @@ Monitor::Monitor(const Resources& resources, const SessionRegistry& sessions, st
 
 MonitorView Monitor::view(std::string_view name) const {
     if (name == "pool") return pool();
-    if (name == "link") return link_view(resources_.jobs.link, resources_.jobs.lanes);
+    if (name == "link") return link_view(resources_.jobs.link, resources_.jobs.lanes, resources_.jobs.bridge);
     if (name == "tensors") return tensors();
     if (name == "progress") return progress();
     if (name == "methods") return methods();

@@ -26,10 +26,39 @@ CopyDirection other(CopyDirection direction) {
     return direction == CopyDirection::kOut ? CopyDirection::kIn : CopyDirection::kOut;
 }
 
+// How the pieces of one direction get past an asynchronous device.
+class Bounce {
+  public:
+    Bounce(DeviceBridge& bridge, CopyDirection direction)
+        : stream_(bridge.device().create_stream(
+              direction == CopyDirection::kOut ? StreamClass::kCopyOut : StreamClass::kCopyIn,
+              StreamPriority::kTraining)),
+          buffer_(bridge.arena().take(kCopyPiece, "spill files")) {}
+
+    void write(HostStore& store, std::uint64_t offset, const std::byte* device, std::uint64_t bytes) {
+        stream_->copy(buffer_.data(), device, bytes);
+        stream_->synchronize();
+        store.write(offset, {buffer_.data(), bytes});
+    }
+    void read(HostStore& store, std::uint64_t offset, std::byte* device, std::uint64_t bytes) {
+        store.read(offset, {buffer_.data(), bytes});
+        stream_->copy(device, buffer_.data(), bytes);
+        stream_->synchronize();
+    }
+
+  private:
+    std::unique_ptr<Stream> stream_;
+    HostBuffer buffer_;
+};
+
 }  // namespace
 
 struct CopyLanes::State {
-    explicit State(Link& observed) : link(observed) {}
+    State(Link& observed, DeviceBridge* bridge) : link(observed) {
+        if (bridge == nullptr) return;
+        for (const CopyDirection direction : {CopyDirection::kOut, CopyDirection::kIn})
+            bounces[index_of(direction)] = std::make_unique<Bounce>(*bridge, direction);
+    }
 
     void start() {
         if (threads[0].joinable()) return;
@@ -54,8 +83,11 @@ struct CopyLanes::State {
     void serve(CopyDirection direction);
     CopyQueues* next_ready(CopyDirection direction) noexcept;
     void perform_piece(CopyQueues& queues, CopyDirection direction, std::unique_lock<std::mutex>& lock) noexcept;
+    void transfer(HostStore& store, CopyDirection direction, std::uint64_t offset, std::byte* device,
+                  std::uint64_t bytes);
 
     Link& link;
+    std::array<std::unique_ptr<Bounce>, kCopyDirections> bounces;  // null on a synchronous device
     std::mutex mutex;
     std::array<std::condition_variable, kCopyDirections> changed;  // there may be something to do for that lane
     std::array<std::size_t, kCopyDirections> turn{};               // where the search for work begins
@@ -87,6 +119,20 @@ CopyQueues* CopyLanes::State::next_ready(CopyDirection direction) noexcept {
     return nullptr;
 }
 
+void CopyLanes::State::transfer(HostStore& store, CopyDirection direction, std::uint64_t offset, std::byte* device,
+                                std::uint64_t bytes) {
+    Bounce* const bounce = bounces[index_of(direction)].get();
+    const bool is_out = direction == CopyDirection::kOut;
+    if (bounce != nullptr && is_out)
+        bounce->write(store, offset, device, bytes);
+    else if (bounce != nullptr)
+        bounce->read(store, offset, device, bytes);
+    else if (is_out)
+        store.write(offset, {device, bytes});
+    else
+        store.read(offset, {device, bytes});
+}
+
 void CopyLanes::State::perform_piece(CopyQueues& queues, CopyDirection direction,
                                      std::unique_lock<std::mutex>& lock) noexcept {
     CopyQueues::Lane& lane = queues.lane(direction);
@@ -101,10 +147,7 @@ void CopyLanes::State::perform_piece(CopyQueues& queues, CopyDirection direction
     std::exception_ptr failure;
     const auto begin = Clock::now();
     try {
-        if (direction == CopyDirection::kOut)
-            queues.store_.write(task.host_offset + position, {task.device + position, bytes});
-        else
-            queues.store_.read(task.host_offset + position, {task.device + position, bytes});
+        transfer(queues.store_, direction, task.host_offset + position, task.device + position, bytes);
     } catch (...) {
         failure = std::current_exception();
     }
@@ -147,7 +190,7 @@ LaneTraffic CopyLanes::traffic(CopyDirection direction) const {
     return traffic;
 }
 
-CopyLanes::CopyLanes(Link& link) : state_(std::make_unique<State>(link)) {}
+CopyLanes::CopyLanes(Link& link, DeviceBridge* bridge) : state_(std::make_unique<State>(link, bridge)) {}
 
 CopyLanes::~CopyLanes() {
     state_->stop();

@@ -13,8 +13,10 @@
 // some copy waits for.
 //
 // The lanes serve the queues of all jobs in turn, one piece (kCopyPiece) each, so that a large copy of one job delays
-// the others by one piece. After the first error of a queue nothing more of it is copied, and who waits for it gets the
-// error. Nothing is allocated per copy. Knows no programs and no sessions.
+// the others by one piece. On an asynchronous device a piece passes through a buffer of its lane, by a stream of its
+// lane, and the compute thread calls complete_ops() when the ops are complete on the device. After the first error of a
+// queue nothing more of it is copied, and who waits for it gets the error. Nothing is allocated per copy. Knows no
+// programs and no sessions.
 #pragma once
 
 #include <array>
@@ -27,6 +29,7 @@
 #include <vector>
 
 #include "device/device.h"
+#include "memory/device_bridge.h"
 #include "memory/host_store.h"
 #include "memory/link.h"
 #include "planner/plan.h"
@@ -59,8 +62,8 @@ class CopyQueues;
 
 class CopyLanes {
   public:
-    // `link` is told of every piece. The threads start with the first queues.
-    explicit CopyLanes(Link& link);
+    // `link` is told of every piece. The threads start with the first queues. `bridge`: null on a synchronous device.
+    explicit CopyLanes(Link& link, DeviceBridge* bridge = nullptr);
     // No queues are left.
     ~CopyLanes();
     CopyLanes(const CopyLanes&) = delete;

@@ -1,5 +1,5 @@
-// Where the host's copies of one job's tensors are kept. The tier below the tensor pool as the copy lanes see it; what
-// it is made of (a spill file) they do not know.
+// Where the host's copies of one job's tensors are kept: the tier below the tensor pool as those who copy see it. It is
+// a spill file, or a range of the pinned arena.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,8 @@ class HostStore {
   public:
     virtual ~HostStore() = default;
     virtual std::uint64_t bytes() const = 0;
+    // Its content where it lies in the pinned arena, so that streams can copy from and to it; otherwise null.
+    virtual std::byte* memory() { return nullptr; }
     // Block until the bytes are there; throw Error 58030 when they cannot be. Offsets, sizes and addresses are
     // multiples of kCopyAlignment (planner/plan.h). Several threads may read and write disjoint ranges at once.
     virtual void write(std::uint64_t offset, std::span<const std::byte> from) = 0;

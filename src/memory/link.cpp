@@ -53,7 +53,7 @@ void Link::measure(HostStore& store) {
     const std::span<std::byte> to(target.get(), half);
     const auto rate = [&](double seconds) { return static_cast<double>(half) / seconds; };
 
-    std::array<double, kCopyDirections> alone;
+    Rates alone;
     alone[0] = rate(seconds_of([&] { write_pieces(store, 0, from); }));
     alone[1] = rate(seconds_of([&] { read_pieces(store, 0, to); }));
 
@@ -77,10 +77,54 @@ void Link::measure(HostStore& store) {
         for (int i = 0; i < kSmallReads; ++i)
             store.read(static_cast<std::uint64_t>(i) * kCopyPiece % half, to.first(kCopyAlignment));
     });
+    set(alone, {rate(shared_out), rate(shared_in)}, small / kSmallReads);
+}
+
+void Link::measure(Stream& out, Stream& in, std::byte* device, std::byte* host, std::uint64_t bytes) {
+    const std::scoped_lock only_one(measuring_);
+    if (is_measured()) return;
+    const std::uint64_t half = bytes / 2 / kCopyAlignment * kCopyAlignment;
+    const auto rate = [&](double seconds) { return static_cast<double>(half) / seconds; };
+    // The first copies pay for what the system prepares only once.
+    out.copy(host, device, half);
+    in.copy(device + half, host + half, half);
+    out.synchronize();
+    in.synchronize();
+
+    constexpr int kSmallReads = 4;
+    const double small = seconds_of([&] {
+        for (int i = 0; i < kSmallReads; ++i) {
+            in.copy(device, host, kCopyAlignment);
+            in.synchronize();
+        }
+    });
+    Rates alone;
+    alone[0] = rate(seconds_of([&] {
+        out.copy(host, device, half);
+        out.synchronize();
+    }));
+    alone[1] = rate(seconds_of([&] {
+        in.copy(device, host, half);
+        in.synchronize();
+    }));
+    // Of the direction that is waited for last, the time may be too long by what the other one takes alone.
+    double shared_out = kLeastSeconds;
+    const double shared_in = seconds_of([&] {
+        shared_out = seconds_of([&] {
+            in.copy(device + half, host + half, half);
+            out.copy(host, device, half);
+            out.synchronize();
+        });
+        in.synchronize();
+    });
+    set(alone, {rate(shared_out), rate(shared_in)}, small / kSmallReads);
+}
+
+void Link::set(const Rates& alone, const Rates& shared, double latency_seconds) {
     const std::scoped_lock lock(mutex_);
     alone_ = alone;
-    shared_ = {rate(shared_out), rate(shared_in)};
-    latency_seconds_ = small / kSmallReads;
+    shared_ = shared;
+    latency_seconds_ = latency_seconds;
     measured_at_ = std::chrono::system_clock::now();
     is_measured_.store(true, std::memory_order_release);
 }

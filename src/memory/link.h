@@ -1,6 +1,6 @@
-// The link between the device's memory and the host store, as measured: first by a short exchange, then kept current by
-// every copy that is made. Planners take its model; no plan needs it to be right. Thread-safe. Knows no jobs and no
-// plans.
+// The link between the device's memory and a tier of host copies, as measured: first by a short exchange, then kept
+// current by every copy that copy lanes make. Planners take its model; no plan needs it to be right. Thread-safe. Knows
+// no jobs and no plans.
 #pragma once
 
 #include <array>
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "device/device.h"
 #include "memory/host_store.h"
 #include "planner/link_model.h"
 #include "planner/plan.h"
@@ -29,6 +30,9 @@ class Link {
     // Writes and reads a few pieces, one after the other and both at once; takes about the time of kProbeBytes in each
     // direction twice. `store` has at least kLeastProbeBytes; the content of the first kProbeBytes is lost.
     void measure(HostStore& store);
+    // The same between `device` and `host`, of `bytes` each (at least kLeastProbeBytes), by streams of an asynchronous
+    // device. The content of both is lost.
+    void measure(Stream& out, Stream& in, std::byte* device, std::byte* host, std::uint64_t bytes);
     // One piece took `seconds`; `shared` if the other direction was busy meanwhile. Pieces that are too small to tell
     // the rate from the latency are passed over.
     void observe(CopyDirection direction, std::uint64_t bytes, double seconds, bool shared) noexcept;
@@ -38,11 +42,14 @@ class Link {
     std::chrono::system_clock::time_point measured_at() const noexcept;
 
   private:
+    using Rates = std::array<double, kCopyDirections>;
+    void set(const Rates& alone, const Rates& shared, double latency_seconds);
+
     std::atomic<bool> is_measured_{false};
     std::mutex measuring_;      // held during the exchange
     mutable std::mutex mutex_;  // of what follows; bytes a second
-    std::array<double, kCopyDirections> alone_{};
-    std::array<double, kCopyDirections> shared_{};
+    Rates alone_{};
+    Rates shared_{};
     double latency_seconds_ = 0;
     std::chrono::system_clock::time_point measured_at_;
 };

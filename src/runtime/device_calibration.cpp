@@ -21,13 +21,19 @@ constexpr std::int64_t kProductEdge = 256;
 // Rows and columns of the sum: 12 MiB of traffic, beyond the caches of one core.
 constexpr std::int64_t kSumRows = 1024;
 constexpr std::int64_t kSumColumns = 1024;
+// On an asynchronous device, which may be far quicker, both are doubled up to so many times, until a run takes as long
+// as this: then neither its launch nor its end counts.
+constexpr int kDoublings = 4;
+constexpr double kLongEnough = 1e-3;
+// Launches one after another by which such a device's overhead of one is measured.
+constexpr int kLaunches = 64;
 // The quickest of a few runs is the one that nothing disturbed; a slow device is not asked for all of them.
 constexpr int kRuns = 8;
 constexpr std::chrono::milliseconds kPatience(3);
 
-Program product() {
+Program product(std::int64_t edge) {
     ProgramBuilder builder("calibration_product");
-    const TensorType type{DType::kF32, Shape{kProductEdge, kProductEdge}};
+    const TensorType type{DType::kF32, Shape{edge, edge}};
     const ValueId a = builder.input("a", type);
     const ValueId b = builder.input("b", type);
     builder.output("y", ops::matmul(builder, a, b));
@@ -56,7 +62,8 @@ class Calibration {
           pool_(pool),
           stream_(device.create_stream(StreamClass::kCompute, StreamPriority::kTraining)) {}
 
-    Timing time(const Program& program) {
+    // Of `repetitions` runs one after another the mean.
+    Timing time(const Program& program, int repetitions = 1) {
         Timing timing;
         const std::unique_ptr<Executable> executable = device_.lower(program, {});
         const LoweredProgram& lowered = executable->lowered();
@@ -67,17 +74,32 @@ class Calibration {
         if (!extent) return timing;
         const std::vector<std::byte*> addresses = place(lowered, extent);
         const std::unique_ptr<Binding> binding = executable->bind(addresses);
-        run(*binding, lowered.ops.size());  // the first run touches pages and prepares threads
-        timing.seconds = run(*binding, lowered.ops.size());
+        const auto run_once = [&] { return run(*binding, lowered.ops.size(), repetitions); };
+        run_once();  // the first run touches pages and prepares threads
+        timing.seconds = run_once();
         const Clock::time_point end = Clock::now() + kPatience;
         for (int i = 1; i < kRuns && Clock::now() < end; ++i)
-            timing.seconds = std::min(timing.seconds, run(*binding, lowered.ops.size()));
+            timing.seconds = std::min(timing.seconds, run_once());
         for (const LoweredOp& op : lowered.ops) {
             timing.flops += op.flops;
             timing.bytes += op.bytes;
         }
         return timing;
     }
+
+    // Of the greatest program(scale) that is worth it, for scales of 1, 2, 4 and so on.
+    template <typename MakeProgram>
+    Timing time_growing(const MakeProgram& program) {
+        Timing timing = time(program(1));
+        for (int doubling = 1; !device_.is_synchronous() && doubling <= kDoublings; ++doubling) {
+            if (timing.seconds == 0 || timing.seconds >= kLongEnough) break;
+            const Timing larger = time(program(std::int64_t{1} << doubling));
+            if (larger.seconds == 0) break;  // no memory for it
+            timing = larger;
+        }
+        return timing;
+    }
+    int launch_repetitions() const { return device_.is_synchronous() ? 1 : kLaunches; }
 
   private:
     // One tensor after the other, inputs cleared: what undefined bytes stand for may be slow to compute with.
@@ -97,12 +119,13 @@ class Calibration {
         return addresses;
     }
 
-    double run(Binding& binding, std::size_t ops) {
+    double run(Binding& binding, std::size_t ops, int repetitions) {
         const Clock::time_point begin = Clock::now();
-        for (std::size_t op = 0; op < ops; ++op)
-            stream_->launch(binding, static_cast<int>(op), {});
+        for (int i = 0; i < repetitions; ++i)
+            for (std::size_t op = 0; op < ops; ++op)
+                stream_->launch(binding, static_cast<int>(op), {});
         stream_->synchronize();
-        return std::chrono::duration<double>(Clock::now() - begin).count();
+        return std::chrono::duration<double>(Clock::now() - begin).count() / repetitions;
     }
 
     Device& device_;
@@ -115,11 +138,16 @@ class Calibration {
 DeviceRates measure_rates(Device& device, TensorPool& pool) {
     DeviceRates rates;
     Calibration calibration(device, pool);
-    if (const Timing timing = calibration.time(product()); timing.seconds > 0)
+    if (const Timing timing =
+            calibration.time_growing([](std::int64_t scale) { return product(scale * kProductEdge); });
+        timing.seconds > 0)
         rates.flops_per_second = timing.flops / timing.seconds;
-    if (const Timing timing = calibration.time(sum(kSumRows, kSumColumns)); timing.seconds > 0)
+    if (const Timing timing =
+            calibration.time_growing([](std::int64_t scale) { return sum(scale * kSumRows, kSumColumns); });
+        timing.seconds > 0)
         rates.bytes_per_second = timing.bytes / timing.seconds;
-    if (const Timing timing = calibration.time(sum(1, 1)); timing.seconds > 0) rates.launch_seconds = timing.seconds;
+    if (const Timing timing = calibration.time(sum(1, 1), calibration.launch_repetitions()); timing.seconds > 0)
+        rates.launch_seconds = timing.seconds;
     return rates;
 }
 

@@ -51,8 +51,8 @@ std::int64_t capacity_for(std::int64_t rows) {
 
 struct InferenceContext {
     InferenceContext(Extent&& place, std::shared_ptr<const PlannedProgram> planned, std::byte* transient,
-                     std::span<std::byte* const> weights, std::size_t capacity_bucket)
-        : extent(std::move(place)), bucket(capacity_bucket), instance(std::move(planned), transient, weights) {}
+                     std::span<std::byte* const> weights, std::size_t capacity_bucket, DeviceBridge* bridge)
+        : extent(std::move(place)), bucket(capacity_bucket), instance(std::move(planned), transient, weights, bridge) {}
 
     Extent extent;  // empty for a floor context, which lies in its model's extent
     std::size_t bucket;
@@ -61,8 +61,8 @@ struct InferenceContext {
 };
 
 struct InferenceCache::State {
-    State(Device& compute, TensorPool& tensor_pool, std::size_t program_limit)
-        : device(compute), pool(tensor_pool), programs(program_limit) {}
+    State(Device& compute, TensorPool& tensor_pool, std::size_t program_limit, DeviceBridge* device_bridge)
+        : device(compute), pool(tensor_pool), bridge(device_bridge), programs(program_limit) {}
 
     std::shared_ptr<const PlannedProgram> program(const ModelKey& key, const StoredModel& stored,
                                                   std::int64_t capacity) {
@@ -77,6 +77,7 @@ struct InferenceCache::State {
 
     Device& device;
     TensorPool& pool;
+    DeviceBridge* bridge;  // null on a synchronous device
     ProgramCache programs;
     std::atomic<std::uint64_t> clock{0};  // counts uses; orders them for eviction
 
@@ -165,7 +166,8 @@ std::unique_ptr<InferenceContext> LoadedModel::State::make_context(std::size_t b
     if (!place) return nullptr;
     std::byte* const transient = place.data();
     const std::vector<std::byte*> weights = weight_addresses(planned->program);
-    return std::make_unique<InferenceContext>(std::move(place), std::move(planned), transient, weights, bucket);
+    return std::make_unique<InferenceContext>(std::move(place), std::move(planned), transient, weights, bucket,
+                                              cache.bridge);
 }
 
 InferenceContext* LoadedModel::State::wait_for_floor(const StopFlag* stop) {
@@ -192,7 +194,11 @@ const ModelKey& LoadedModel::key() const {
 
 std::vector<std::byte> LoadedModel::read_weights() const {
     std::vector<std::byte> weights(state_->stored->weight_bytes());
-    if (!weights.empty()) std::memcpy(weights.data(), state_->extent.data(), weights.size());
+    if (weights.empty()) return weights;
+    if (DeviceBridge* const bridge = state_->cache.bridge)
+        bridge->read(weights, state_->extent.data());
+    else
+        std::memcpy(weights.data(), state_->extent.data(), weights.size());
     return weights;
 }
 
@@ -257,8 +263,8 @@ LaunchStatus ContextLease::run(Stream& stream, std::int64_t rows, const StopFlag
     return context_->instance.run(stream, stop);
 }
 
-InferenceCache::InferenceCache(Device& device, TensorPool& pool, std::size_t program_limit)
-    : state_(std::make_unique<State>(device, pool, program_limit)) {
+InferenceCache::InferenceCache(Device& device, TensorPool& pool, std::size_t program_limit, DeviceBridge* bridge)
+    : state_(std::make_unique<State>(device, pool, program_limit, bridge)) {
     pool.set_reclaimer([this](std::uint64_t wanted) { return reclaim(wanted); });
 }
 
@@ -307,10 +313,13 @@ std::shared_ptr<LoadedModel> InferenceCache::load(const ModelKey& key, std::uniq
         const std::uint64_t weight_end = aligned_size(weights.size());
         model.extent = cache.pool.acquire(weight_end + planned->extent_bytes(), {0, 0, "model", model.stored->label()},
                                           timeout, stop);
-        if (!weights.empty()) std::memcpy(model.extent.data(), weights.data(), weights.size());
+        if (cache.bridge != nullptr)
+            cache.bridge->write(model.extent.data(), weights);
+        else if (!weights.empty())
+            std::memcpy(model.extent.data(), weights.data(), weights.size());
         const std::vector<std::byte*> addresses = model.weight_addresses(planned->program);
         model.floor = std::make_unique<InferenceContext>(Extent(), planned, model.extent.data() + weight_end, addresses,
-                                                         bucket_of(kFloorCapacity));
+                                                         bucket_of(kFloorCapacity), cache.bridge);
     }
     model.last_used = cache.tick();
     std::shared_ptr<LoadedModel> loaded(new LoadedModel(std::move(state)));

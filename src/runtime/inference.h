@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "graph/job.h"
+#include "memory/device_bridge.h"
 #include "memory/tensor_pool.h"
 #include "runtime/program_cache.h"
 #include "runtime/program_instance.h"
@@ -111,7 +112,8 @@ class InferenceCache {
         std::uint64_t context_evictions = 0;
     };
 
-    InferenceCache(Device& device, TensorPool& pool, std::size_t program_limit);
+    // `bridge`: of an asynchronous device, otherwise null.
+    InferenceCache(Device& device, TensorPool& pool, std::size_t program_limit, DeviceBridge* bridge = nullptr);
     ~InferenceCache();
 
     // Nothing when the model is not loaded.

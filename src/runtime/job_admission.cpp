@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "memory/extent_allocator.h"
+#include "memory/pinned_store.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -61,7 +62,8 @@ bool JobAdmission::try_moving(const LayoutPlanner& planner, std::uint64_t limit)
     return layout && try_own_region(*layout);
 }
 
-void JobAdmission::wait_in_line(const LayoutPlanner& planner, const JobLayout& in_place, std::uint64_t least,
+// False when times of ops that were learned meanwhile have led to plans that copy more than the planner's tier holds.
+bool JobAdmission::wait_in_line(const LayoutPlanner& planner, const JobLayout& in_place, std::uint64_t least,
                                 std::uint64_t limit) {
     Extent extent = memory_.pool.acquire(least, owner_, timeout_left(), stop_);
     extent.extend(std::max(least, std::min(in_place.pool_bytes(), limit)));
@@ -73,9 +75,10 @@ void JobAdmission::wait_in_line(const LayoutPlanner& planner, const JobLayout& i
         layout = planner.plan_within(extent.bytes());
     // With more bytes a plan may want more spill space than there can be.
     if (!layout) layout = planner.plan_within(least);
-    if (!layout) throw InternalError("a planner does not keep the minimum that it has stated");
+    if (!layout) return false;
     extent.split(layout->pool_bytes(), owner_);
     settle(std::move(extent), *layout);
+    return true;
 }
 
 void JobAdmission::measure_link() {
@@ -95,18 +98,53 @@ std::optional<JobGrant> JobAdmission::admit_in_place(const JobLayout& in_place, 
     return std::move(grant_);
 }
 
+// Where host copies need the arena, their range is taken before the job waits for bytes of the pool, or when it has
+// them; so who holds bytes waits for nothing.
+bool JobAdmission::admit_pinned(const JobLayout& in_place, std::uint64_t limit) {
+    HostTier tier = memory_.pinned_tier();
+    if (tier.limit == 0) return false;
+    const auto take = [&](std::uint64_t bytes) {
+        if (HostBuffer range = memory_.bridge->arena().try_take(bytes, "host copies of " + owner_.label))
+            grant_.host = std::make_unique<PinnedStore>(std::move(range));
+        return grant_.host != nullptr;
+    };
+    std::uint64_t least = 0;
+    {
+        const LayoutPlanner planner(memory_, tier, memory_.costs, programs_, pieces_);
+        least = planner.least_bytes(in_place, limit);
+        const std::optional<JobLayout> layout = least <= limit ? planner.plan_within(least) : std::nullopt;
+        if (!layout) return false;
+        if (try_moving(planner, limit)) {
+            if (grant_.layout.host_bytes == 0 || take(grant_.layout.host_bytes)) return true;
+            grant_ = JobGrant();
+            return false;
+        }
+        if (!take(layout->host_bytes)) return false;
+    }
+    tier.limit = grant_.host->bytes();
+    const LayoutPlanner planner(memory_, tier, memory_.costs, programs_, pieces_);
+    if (!wait_in_line(planner, in_place, least, limit)) {
+        grant_ = JobGrant();
+        return false;
+    }
+    if (grant_.layout.host_bytes == 0) grant_.host.reset();
+    return true;
+}
+
 JobGrant JobAdmission::admit_moving(const JobLayout& in_place, std::optional<std::chrono::milliseconds> timeout,
                                     const PoolShare& share) {
     if (timeout) deadline_ = Clock::now() + *timeout;
     const std::uint64_t pool_size = memory_.pool.summary().size;
     const std::uint64_t limit = share.limit(pool_size);
+    if (admit_pinned(in_place, limit)) return std::move(grant_);
     measure_link();
-    const LayoutPlanner planner(memory_, memory_.costs, programs_, pieces_);
+    const LayoutPlanner planner(memory_, memory_.spill_tier(), memory_.costs, programs_, pieces_);
     const std::uint64_t least = planner.least_bytes(in_place, limit);
     share.require(least, pool_size, owner_.label);
     std::unique_ptr<SpillFile> file;
     for (;;) {
-        if (!try_moving(planner, limit)) wait_in_line(planner, in_place, least, limit);
+        if (!try_moving(planner, limit) && !wait_in_line(planner, in_place, least, limit))
+            throw InternalError("a planner does not keep the minimum that it has stated");
         const std::uint64_t needed = grant_.layout.host_bytes;
         if (needed == 0) break;
         if (file != nullptr && file->bytes() < needed) file.reset();
@@ -116,7 +154,7 @@ JobGrant JobAdmission::admit_moving(const JobLayout& in_place, std::optional<std
         grant_ = JobGrant();
         file = memory_.spill.create(needed, timeout_left(), stop_);
     }
-    if (grant_.layout.host_bytes > 0) grant_.spill = std::move(file);
+    if (grant_.layout.host_bytes > 0) grant_.host = std::move(file);
     return std::move(grant_);
 }
 

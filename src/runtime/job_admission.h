@@ -10,7 +10,10 @@
 // 3. in line for the least that the job can run with, which grows to what is free when its turn comes.
 // A pool that is smaller than the least as a whole is an error that says what is needed. A plan that needs more spill
 // space than there can be is none; where other jobs hold it, the job lets go of its bytes and waits for the space
-// first. Knows no sessions.
+// first.
+//
+// On an asynchronous device 2. and 3. are tried with host copies in the pinned arena before they are with a spill file,
+// if the arena has room for all of them now: nobody waits for it. Knows no sessions.
 #pragma once
 
 #include <chrono>
@@ -19,6 +22,7 @@
 #include <span>
 
 #include "device/device.h"
+#include "memory/host_store.h"
 #include "memory/pool_share.h"
 #include "memory/spill_file.h"
 #include "memory/step_region.h"
@@ -33,7 +37,7 @@ namespace tensile {
 // What a job has been given.
 struct JobGrant {
     JobLayout layout;
-    std::unique_ptr<SpillFile> spill;  // null when nothing is ever copied
+    std::unique_ptr<HostStore> host;  // null when nothing is ever copied
     Extent state;
     StepRegion::Membership step;
     std::uint64_t planned_bytes = 0;  // of the pool, which there were when it was planned; the layout may use fewer
@@ -58,9 +62,10 @@ class JobAdmission {
 
     bool try_shared_region(const JobLayout& layout);
     bool try_own_region(const JobLayout& layout);
+    bool admit_pinned(const JobLayout& in_place, std::uint64_t limit);
     bool try_now(const JobLayout& layout) { return try_shared_region(layout) || try_own_region(layout); }
     bool try_moving(const LayoutPlanner& planner, std::uint64_t limit);
-    void wait_in_line(const LayoutPlanner& planner, const JobLayout& in_place, std::uint64_t least,
+    bool wait_in_line(const LayoutPlanner& planner, const JobLayout& in_place, std::uint64_t least,
                       std::uint64_t limit);
     void settle(Extent extent, const JobLayout& layout);
     void measure_link();

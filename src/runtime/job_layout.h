@@ -1,5 +1,5 @@
 // Where everything of a job lies: variables and constants in its state, programs' tensors in the step region, host
-// copies in its spill file. Pure arithmetic over plans; takes no memory.
+// copies in its host store. Pure arithmetic over plans; takes no memory.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct JobLayout {
     std::vector<Plan> plans;               // by program
     std::uint64_t state_bytes = 0;         // resident variables and constants
     std::uint64_t step_bytes = 0;          // the greatest step region, and room to initialize any variable
-    // In the spill file: pieces at home there, then the copies that live within one execution, for which the programs
+    // In the host store: pieces at home there, then the copies that live within one execution, for which the programs
     // share the same bytes, since they do not run at once.
     std::vector<std::uint64_t> piece_copies;                // by piece; kNoOffset for resident ones
     std::vector<std::vector<std::uint64_t>> tensor_copies;  // by program and lowered tensor; kNoOffset: never copied

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "memory/pinned_store.h"
 #include "planner/checker.h"
 #include "runtime/job_admission.h"
 #include "runtime/job_layout.h"
@@ -56,6 +57,9 @@ struct JobRunner::State final : StepRegion::User {
     void check_plans(const JobLayout& layout) const;
     void make_instances();
     void initialize_variables(const StopFlag* stop);
+    void initialize_from_host(const StopFlag* stop);
+    HostTier tier() const;
+    std::unique_ptr<HostStore> try_make_host_store(std::uint64_t bytes);
     VariableStore variables(const JobGrant& place);
     PlanFigures figures() const;
     void replan_if_worthwhile(const StopFlag* stop);
@@ -129,24 +133,40 @@ void JobRunner::State::make_instances() {
             const TensorHome& home = grant.layout.homes[piece];
             addresses.push_back(home.home == Home::kResident ? base + home.offset : nullptr);
         }
-        const HostCopies copies{&memory->lanes, grant.spill.get(), grant.layout.tensor_copies[i]};
+        const HostCopies copies{&memory->lanes, grant.host.get(), grant.layout.tensor_copies[i]};
         moves = moves || !planned.plan.moves_nothing();
         instances.push_back(std::make_unique<ProgramInstance>(
-            programs[i].planned, InstancePlaces{{base, region}, base + grant.layout.constants[i], addresses}, &copies));
+            programs[i].planned,
+            InstancePlaces{{base, region}, base + grant.layout.constants[i], addresses, memory->bridge}, &copies));
     }
 }
 
 VariableStore JobRunner::State::variables(const JobGrant& place) {
-    return {device, place.layout, pieces, place.state.data(), place.spill.get()};
+    return {device, memory->bridge, place.layout, pieces, place.state.data(), place.host.get()};
+}
+
+// On an asynchronous device all pass through memory of the host.
+void JobRunner::State::initialize_from_host(const StopFlag* stop) {
+    std::uint64_t greatest = 0;
+    for (const Variable& variable : job.variables)
+        greatest = std::max<std::uint64_t>(greatest, variable.type.bytes());
+    const HostBuffer staging =
+        memory->bridge->arena().take(aligned_size(greatest, kCopyAlignment), "initial variables of " + label);
+    VariableStore store = variables(grant);
+    for (std::size_t i = 0; i < job.variables.size(); ++i) {
+        if (is_set(stop)) throw_stopped();
+        store.initialize(job.variables[i], pieces_of(pieces, i), staging.data());
+    }
 }
 
 // Those that do not lie in the state as a whole pass through the step region, which has room for each of them.
 void JobRunner::State::initialize_variables(const StopFlag* stop) {
+    if (memory->bridge != nullptr) return initialize_from_host(stop);
     VariableStore store = variables(grant);
     for (std::size_t i = 0; i < job.variables.size(); ++i) {
         if (is_set(stop)) throw_stopped();
         const PieceRange range = pieces_of(pieces, i);
-        if (is_in_one_place(grant.layout, pieces, range)) {
+        if (store.is_written_in_place(range)) {
             store.initialize(job.variables[i], range, nullptr);
             continue;
         }
@@ -198,8 +218,28 @@ void JobRunner::State::step(int program, const StopFlag* stop,
     driver.observe(program, instance.outputs());
 }
 
+// In which the job's host copies are, or would be.
+HostTier JobRunner::State::tier() const {
+    const bool is_pinned = grant.host != nullptr && grant.host->memory() != nullptr;
+    return is_pinned ? memory->pinned_tier() : memory->spill_tier();
+}
+
+// Of the same tier as the present one; null where there is no room in it.
+std::unique_ptr<HostStore> JobRunner::State::try_make_host_store(std::uint64_t bytes) {
+    if (tier().is_pinned) {
+        HostBuffer range = memory->bridge->arena().try_take(bytes, "host copies of " + label);
+        return range ? std::make_unique<PinnedStore>(std::move(range)) : nullptr;
+    }
+    try {
+        return memory->spill.try_create(bytes);
+    } catch (const Error&) {
+        // The limit is lower than it was, or the disk is full: nothing to end a job for that can go on.
+        return nullptr;
+    }
+}
+
 PlanFigures JobRunner::State::figures() const {
-    PlanFigures figures{{}, memory->link.model()};
+    PlanFigures figures{{}, tier().link};
     for (std::size_t i = 0; i < programs.size(); ++i) {
         const std::vector<double> seconds = costs->expected_seconds(i);
         figures.op_seconds.insert(figures.op_seconds.end(), seconds.begin(), seconds.end());
@@ -227,7 +267,7 @@ void JobRunner::State::replan(std::uint64_t room, const StopFlag* stop) {
     const std::uint64_t limit = share.limit(memory->pool.summary().size);
     const std::uint64_t all = std::min(grant.state.bytes() + room, limit);
     policy.planned(all, figures());
-    const LayoutPlanner planner(*memory, memory->costs, programs, pieces);
+    const LayoutPlanner planner(*memory, tier(), memory->costs, programs, pieces);
     const auto layout_within = [&](std::uint64_t bytes) {
         return in_place.pool_bytes() <= bytes ? std::optional(in_place) : planner.plan_within(bytes);
     };
@@ -243,13 +283,8 @@ void JobRunner::State::replan(std::uint64_t room, const StopFlag* stop) {
     JobGrant next;
     next.layout = *std::move(layout);
     if (next.layout.host_bytes > 0) {
-        try {
-            next.spill = memory->spill.try_create(next.layout.host_bytes);
-        } catch (const Error&) {
-            // The limit is lower than it was, or the disk is full: nothing to end a job for that can go on.
-            return;
-        }
-        if (next.spill == nullptr) return;
+        next.host = try_make_host_store(next.layout.host_bytes);
+        if (next.host == nullptr) return;
     }
     move_to(next, stop);
 }
@@ -258,7 +293,7 @@ bool JobRunner::State::keeps_state(const JobLayout& layout) const {
     return layout.homes == grant.layout.homes && layout.constants == grant.layout.constants;
 }
 
-// `next` has layout and spill file. When there is still room for it, it becomes the present grant.
+// `next` has layout and host store. When there is still room for it, it becomes the present grant.
 void JobRunner::State::move_to(JobGrant& next, const StopFlag* stop) {
     const Arbiter::Turn turn = arbiter.take_turn(stop);
     if (latest != nullptr && latest->drain(stop) == LaunchStatus::kStopped) throw_stopped();
@@ -274,9 +309,9 @@ void JobRunner::State::move_to(JobGrant& next, const StopFlag* stop) {
     const std::scoped_lock lock(replacing);
     for (const auto& instance : instances)
         moved_before += instance->counters();
-    // What `next` holds afterwards, the extent and the file of before, it lets go of.
+    // What `next` holds afterwards, the extent and the host store of before, it lets go of.
     std::swap(grant.layout, next.layout);
-    std::swap(grant.spill, next.spill);
+    std::swap(grant.host, next.host);
     std::swap(grant.state, next.state);
     latest = nullptr;
     make_instances();
@@ -307,7 +342,7 @@ void JobRunner::admit(JobMemory& memory, const PoolOwner& owner, std::optional<s
     state.share = share;
     std::optional<JobGrant> grant = admission().admit_in_place(state.in_place, share);
     if (!grant) state.lower_for_movement();
-    state.costs.emplace(memory.costs);
+    state.costs.emplace(memory.costs, memory.bridge == nullptr ? nullptr : &state.device);
     for (const JobProgram& program : state.programs)
         state.costs->add(program.planned->executable->lowered());
     state.grant = grant ? *std::move(grant) : admission().admit_moving(state.in_place, timeout, share);
@@ -353,7 +388,7 @@ void JobRunner::read_variable(int index, std::span<std::byte> to) {
 std::vector<PlanRow> JobRunner::plan() const {
     const State& state = *state_;
     const std::scoped_lock lock(state.replacing);
-    const LinkModel link = state.memory->link.model();
+    const LinkModel link = state.tier().link;
     std::vector<PlanRow> rows;
     for (std::size_t i = 0; i < state.programs.size(); ++i)
         append_plan_rows(rows, state.programs[i].planned->executable->lowered(), state.grant.layout.plans[i], link,

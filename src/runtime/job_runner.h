@@ -31,7 +31,7 @@ struct TensorRow {
     std::string kind;  // variable, input, result, scratch, constant
     std::uint64_t bytes = 0;
     // Within the job's state followed by the step region; of a tensor with several places the last. Nothing for a
-    // variable that is at home in the spill file.
+    // variable that is at home on the host.
     std::optional<std::uint64_t> offset;
 };
 
@@ -40,7 +40,7 @@ struct JobUsage {
     std::uint64_t comfortable_bytes = 0;  // with which nothing would move
     std::uint64_t granted_bytes = 0;      // state and the part of the step region that it uses
     std::uint64_t resident_bytes = 0;     // of them the state, held between steps too
-    std::uint64_t host_bytes = 0;         // of spill space
+    std::uint64_t host_bytes = 0;         // of its tier of host copies
     std::uint64_t replans = 0;            // plans that have replaced the first one
     MoveCounters moved;                   // so far
 };

@@ -24,21 +24,21 @@ std::uint64_t beside_bytes(std::span<const JobProgram> programs) {
 
 }  // namespace
 
-LayoutPlanner::LayoutPlanner(const JobMemory& memory, CostModel& costs, std::span<const JobProgram> programs,
-                             std::span<const VariablePiece> pieces)
+LayoutPlanner::LayoutPlanner(const JobMemory& memory, const HostTier& tier, CostModel& costs,
+                             std::span<const JobProgram> programs, std::span<const VariablePiece> pieces)
     : memory_(memory),
       programs_(programs),
       pieces_(pieces),
-      spill_limit_(memory.link.is_measured() ? memory.spill.limit() : 0),
+      tier_(tier),
       beside_bytes_(beside_bytes(programs)),
-      question_(programs, pieces, spill_limit_ > 0 ? memory.link.model() : kNoLink, costs),
+      question_(programs, pieces, tier.limit > 0 ? tier.link : kNoLink, costs),
       sparing_question_(programs, pieces, kNoLink, costs) {}
 
 std::optional<JobLayout> LayoutPlanner::plan_within(std::uint64_t bytes) const {
     std::optional<JobLayout> layout = plan_anyhow(question_, bytes);
     // Where the fastest plan would copy too much, one that copies only what it must may fit.
-    if (layout && layout->host_bytes > spill_limit_ && spill_limit_ > 0) layout = plan_anyhow(sparing_question_, bytes);
-    return layout && layout->host_bytes <= spill_limit_ ? std::move(layout) : std::nullopt;
+    if (layout && layout->host_bytes > tier_.limit && tier_.limit > 0) layout = plan_anyhow(sparing_question_, bytes);
+    return layout && layout->host_bytes <= tier_.limit ? std::move(layout) : std::nullopt;
 }
 
 std::optional<JobLayout> LayoutPlanner::plan_anyhow(const JobQuestion& question, std::uint64_t bytes) const {
@@ -63,7 +63,7 @@ bool LayoutPlanner::every_copy_fits() const {
     for (const JobProgram& program : programs_)
         for (const LoweredTensor& tensor : program.planned->executable->lowered().tensors)
             bytes += aligned_size(tensor.bytes, kCopyAlignment);
-    return bytes <= spill_limit_;
+    return bytes <= tier_.limit;
 }
 
 std::uint64_t LayoutPlanner::least_bytes(const JobLayout& in_place, std::uint64_t most) const {
@@ -74,7 +74,7 @@ std::uint64_t LayoutPlanner::least_bytes(const JobLayout& in_place, std::uint64_
     if (most < whole) {
         if (!plan_within(most)) {
             const std::optional<JobLayout> layout = plan_anyhow(sparing_question_, most);
-            if (layout && spill_limit_ > 0) memory_.spill.require(layout->host_bytes);
+            if (layout && tier_.limit > 0 && !tier_.is_pinned) memory_.spill.require(layout->host_bytes);
             return whole;
         }
         enough = most;

@@ -1,6 +1,6 @@
 // Layouts of a job within a number of bytes of the pool: asks the planner, adds what lies beside its plans, and takes
-// only what the spill space can hold. Without spill space plans that compute again are still possible, those that copy
-// are not. Pure arithmetic; takes no memory.
+// only what the tier of the host copies can hold. Without one plans that compute again are still possible, those that
+// copy are not. Pure arithmetic; takes no memory.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@ namespace tensile {
 
 class LayoutPlanner {
   public:
-    // With the link, the times of ops and the spill limit as they are known now. All outlive the planner.
-    LayoutPlanner(const JobMemory& memory, CostModel& costs, std::span<const JobProgram> programs,
+    // With the times of ops as they are known now. All outlive the planner.
+    LayoutPlanner(const JobMemory& memory, const HostTier& tier, CostModel& costs, std::span<const JobProgram> programs,
                   std::span<const VariablePiece> pieces);
 
     // The best layout whose pool_bytes() are at most `bytes`; nothing when there is none.
     std::optional<JobLayout> plan_within(std::uint64_t bytes) const;
 
-    // For how many bytes there is a layout, about the fewest, at most those of `in_place`; where spill space is short,
+    // For how many bytes there is a layout, about the fewest, at most those of `in_place`; where the tier is short,
     // found by trying plans within `most`. Throws Error 53400 when every plan within `most` needs more spill space than
-    // there can be.
+    // there can be; where the arena is too small for all of them gives the bytes of `in_place`.
     std::uint64_t least_bytes(const JobLayout& in_place, std::uint64_t most) const;
 
   private:
@@ -33,7 +33,7 @@ class LayoutPlanner {
     const JobMemory& memory_;
     std::span<const JobProgram> programs_;
     std::span<const VariablePiece> pieces_;
-    std::uint64_t spill_limit_;
+    const HostTier tier_;
     std::uint64_t beside_bytes_;  // the plans: constants, and what is lost where an extent is cut
     JobQuestion question_;
     JobQuestion sparing_question_;  // copies are the last resort

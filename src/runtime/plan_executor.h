@@ -1,28 +1,23 @@
-// Runs plans that move tensors or compute them twice: ops in the order of the list on the caller's thread, copies on
-// the lanes (memory/copy_lanes.h).
+// Running plans that move tensors or compute them twice: what every way of doing it promises, and what it is given.
 //
-// Who triggers what. Everything that a run needs is compiled from the plan once: of each op the tensors that have moved
-// since the op before it, how many copies of each direction it waits for, and whether a copy waits for it; of each copy
-// the same. At run time the caller's thread announces the execution, then goes through the ops: it waits for the
-// copies that an op names, sets the addresses that have changed, launches, and tells the lanes of those ops that a copy
-// waits for. The lanes begin every copy by themselves. At the end of a run all ops and copies in are complete; copies
-// out may still be under way, and the next run of the same plan waits for those that it names.
+// Lanes (lane_plan_executor.h) copy with host threads and find out from counters when a copy may begin; events
+// (event_plan_executor.h) leave the order to the device's streams. Both run the same compiled plan and give the same
+// bits. At the end of a run all ops and copies in are complete and outputs can be read; copies out may still be under
+// way, and the next run of the same plan waits for those that it names.
 //
-// A run that is stopped, or fails, cancels its copies before it returns: nothing touches the extent any more. Host
-// copies and variables are then undefined, and the executor cannot be used again. Nothing is allocated by a run.
+// A run that is stopped, or fails, ends its copies before it returns: nothing touches the extent any more. Host copies
+// and variables are then undefined, and the executor cannot be used again. Nothing is allocated by a run.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <span>
 #include <vector>
 
 #include "device/device.h"
 #include "memory/copy_lanes.h"
 #include "memory/host_store.h"
 #include "planner/plan.h"
+#include "runtime/instance_staging.h"
 #include "runtime/step_costs.h"
 
 namespace tensile {
@@ -32,7 +27,7 @@ struct MoveCounters {
     std::uint64_t out_bytes = 0;
     std::uint64_t in_bytes = 0;
     double recompute_seconds = 0;  // of ops that ran again
-    double stall_seconds = 0;      // the compute thread waited for copies
+    double stall_seconds = 0;      // ops waited for copies
     MoveCounters& operator+=(const MoveCounters& other);
 };
 
@@ -58,62 +53,24 @@ std::vector<bool> copied_tensors(const LoweredProgram& program, const Plan& plan
 
 class PlanExecutor {
   public:
-    // `plan` and `binding` outlive the executor; the store and the lanes too.
-    PlanExecutor(const LoweredProgram& program, const Plan& plan, Binding& binding, const ExtentParts& parts,
-                 const HostCopies& copies);
+    virtual ~PlanExecutor() = default;
 
-    // Inputs are written only after this. Both: kStopped when `stop` was set meanwhile; throw the error of a copy.
-    LaunchStatus wait_for_feed(const StopFlag* stop);
-    LaunchStatus run(Stream& stream, const LaunchContext& context, const OpTimes& times = {});
+    // Inputs are written on the device only after this; a run with staging does it itself. Both: kStopped when `stop`
+    // was set meanwhile; throw the error of a copy.
+    virtual LaunchStatus wait_for_feed(const StopFlag* stop) = 0;
+    // `staging`: copied in first and out last; null on a synchronous device.
+    virtual LaunchStatus run(Stream& stream, const LaunchContext& context, const OpTimes& times,
+                             const InstanceStaging* staging) = 0;
 
     // Waits for the copies out that are still under way, before anybody else uses the bytes of the step region.
-    LaunchStatus drain(const StopFlag* stop) { return queues_->drain(stop); }
-    bool is_drained() const noexcept { return queues_->is_drained(); }
+    virtual LaunchStatus drain(const StopFlag* stop) = 0;
     // Gives them up.
-    void cancel() noexcept { queues_->cancel(); }
+    virtual void cancel() noexcept = 0;
 
     // The step region has moved; only while drained. Tensors with one place are the caller's business.
-    void set_step_region(std::byte* step);
+    virtual void set_step_region(std::byte* step) = 0;
 
-    MoveCounters counters() const noexcept;
-
-  private:
-    // The tensor is at that offset from the next op on.
-    struct Move {
-        std::int32_t tensor = 0;
-        std::uint64_t offset = 0;
-    };
-    struct Step {
-        std::int32_t op = 0;
-        bool is_repeated = false;   // a recomputation
-        bool is_awaited = false;    // a copy waits for it
-        std::size_t moves_end = 0;  // its moves follow those of the step before
-        QueueCounts after{};
-        QueueCounts after_previous{};
-    };
-    struct Copy {
-        std::uint64_t offset = 0;  // of the place, in the extent
-    };
-    class CancelUnlessDone;
-
-    void compile(const LoweredProgram& program, const HostCopies& copies);
-    QueueCounts counts(const std::vector<std::int32_t>& waits) const;
-    void apply(std::size_t begin, std::size_t end);
-    LaunchStatus wait_for_copies(const Step& step, const StopFlag* stop);
-    LaunchStatus launch(Stream& stream, const Step& step, const LaunchContext& context, const OpTimes& times);
-
-    const Plan& plan_;
-    Binding& binding_;
-    ExtentParts parts_;
-    std::vector<std::uint32_t> position_;  // by action: its number in its queue, from 1
-    std::vector<Move> moves_;              // those at the beginning of a run, then those of each step
-    std::size_t initial_moves_ = 0;
-    std::vector<Step> steps_;
-    std::array<std::vector<Copy>, kCopyDirections> copies_;
-    QueueCounts feed_after_{};
-    std::unique_ptr<CopyQueues> queues_;
-    std::atomic<double> recompute_seconds_{0};  // written by the running thread only
-    std::atomic<double> stall_seconds_{0};
+    virtual MoveCounters counters() const noexcept = 0;
 };
 
 }  // namespace tensile

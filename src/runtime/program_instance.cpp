@@ -1,18 +1,41 @@
 // From a program to something that runs at an address; see program_instance.h.
 #include "runtime/program_instance.h"
 
+#include <chrono>
 #include <cstring>
 #include <string>
 
 #include "planner/checker.h"
 #include "planner/liveness.h"
+#include "runtime/event_plan_executor.h"
+#include "runtime/lane_plan_executor.h"
 #include "tensor/error.h"
 
 namespace tensile {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::int32_t kNoTensor = -1;
+// A run that takes longer is enqueued op by op from then on, so that a stop flag ends it before its end.
+constexpr std::chrono::milliseconds kLongRun(5);
+
+// Waits for what a run that does not complete has enqueued.
+class FinishUnlessDone {
+  public:
+    explicit FinishUnlessDone(Stream& stream) : stream_(stream) {}
+    ~FinishUnlessDone() {
+        if (!is_done_) finish(stream_);
+    }
+    FinishUnlessDone(const FinishUnlessDone&) = delete;
+    FinishUnlessDone& operator=(const FinishUnlessDone&) = delete;
+    void done() { is_done_ = true; }
+
+  private:
+    Stream& stream_;
+    bool is_done_ = false;
+};
 
 // The lowered tensor that stores each program value; the first one where a device keeps copies in other layouts.
 std::vector<std::int32_t> tensors_by_value(const Program& program, const LoweredProgram& lowered) {
@@ -127,12 +150,13 @@ std::shared_ptr<const PlannedProgram> plan_program(Device& device, Program progr
 }
 
 ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, std::byte* transient,
-                                 std::span<std::byte* const> variables)
-    : ProgramInstance(
-          planned,
-          InstancePlaces{
-              {transient, transient + planned->plan.state_bytes}, transient + planned->plan.extent_bytes, variables},
-          nullptr) {}
+                                 std::span<std::byte* const> variables, DeviceBridge* bridge)
+    : ProgramInstance(planned,
+                      InstancePlaces{{transient, transient + planned->plan.state_bytes},
+                                     transient + planned->plan.extent_bytes,
+                                     variables,
+                                     bridge},
+                      nullptr) {}
 
 ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, const InstancePlaces& places,
                                  const HostCopies* copies)
@@ -144,12 +168,7 @@ ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, 
         throw InternalError("program \"" + program.name() + "\" is bound to a wrong number of variables");
 
     outside_.resize(lowered.tensors.size(), nullptr);
-    for (std::size_t i = 0; i < outside_.size(); ++i) {
-        if (planned_->constant_offsets[i] == kNoOffset) continue;
-        outside_[i] = places.constants + planned_->constant_offsets[i];
-        const std::vector<std::byte>& data = program.value(lowered.tensors[i].value).data;
-        std::memcpy(outside_[i], data.data(), data.size());
-    }
+    write_constants(places);
     for (std::size_t i = 0; i < places.variables.size(); ++i) {
         const auto tensor = static_cast<std::size_t>(planned_->variable_tensors[i]);
         if (plan.homes[tensor].home == Home::kNone) outside_[tensor] = places.variables[i];
@@ -168,14 +187,52 @@ ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, 
     if (!plan.moves_nothing()) {
         if (copies == nullptr)
             throw InternalError("program \"" + program.name() + "\" moves tensors but has no host copies");
-        executor_ = std::make_unique<PlanExecutor>(lowered, plan, *binding_, extent_, *copies);
+        make_executor(*copies, places.bridge);
     }
     find_inputs_and_outputs();
+    if (places.bridge != nullptr) {
+        on_device_ = std::make_unique<OnDevice>(
+            OnDevice{*places.bridge,
+                     InstanceStaging(*places.bridge, inputs_, outputs_, "inputs and outputs of " + program.name()),
+                     {},
+                     RunPace(places.bridge->device())});
+        if (!executor_)
+            for (const Action& action : plan.actions)
+                on_device_->ops.push_back(action.subject);
+        inputs_ = on_device_->staging.inputs();
+        outputs_ = on_device_->staging.outputs();
+    }
 
     extents_.resize(program.extents().size());
     for (const Value& value : program.values())
         if (value.type.shape.is_bounded())
             extents_[static_cast<std::size_t>(value.type.shape.extent_slot())] = value.type.shape.rows();
+}
+
+void ProgramInstance::write_constants(const InstancePlaces& places) {
+    const LoweredProgram& lowered = planned_->executable->lowered();
+    for (std::size_t i = 0; i < outside_.size(); ++i) {
+        if (planned_->constant_offsets[i] == kNoOffset) continue;
+        outside_[i] = places.constants + planned_->constant_offsets[i];
+        const std::vector<std::byte>& data = planned_->program.value(lowered.tensors[i].value).data;
+        if (places.bridge != nullptr)
+            places.bridge->write(outside_[i], data);
+        else
+            std::memcpy(outside_[i], data.data(), data.size());
+    }
+}
+
+// By events where the device is asynchronous and the host copies, if there are any, lie where its streams reach them.
+void ProgramInstance::make_executor(const HostCopies& copies, DeviceBridge* bridge) {
+    const LoweredProgram& lowered = planned_->executable->lowered();
+    const Plan& plan = planned_->plan;
+    if (bridge == nullptr)
+        executor_ = std::make_unique<LanePlanExecutor>(lowered, plan, *binding_, extent_, copies, nullptr);
+    else if (copies.store == nullptr || copies.store->memory() != nullptr)
+        executor_ = std::make_unique<EventPlanExecutor>(lowered, plan, *binding_, extent_, copies, *bridge);
+    else
+        executor_ = std::make_unique<LanePlanExecutor>(lowered, plan, *binding_, extent_, copies,
+                                                       std::make_unique<RunPace>(bridge->device()));
 }
 
 std::byte* ProgramInstance::place_address(std::int32_t place) const {
@@ -210,6 +267,11 @@ void ProgramInstance::set_step_region(std::byte* step) {
         if (last[i] >= 0) binding_->set_address(static_cast<std::int32_t>(i), place_address(last[i]));
     if (executor_) executor_->set_step_region(step);
     find_inputs_and_outputs();
+    if (on_device_) {
+        on_device_->staging.set_device_addresses(inputs_, outputs_);
+        inputs_ = on_device_->staging.inputs();
+        outputs_ = on_device_->staging.outputs();
+    }
 }
 
 ProgramInstance::~ProgramInstance() = default;
@@ -221,20 +283,54 @@ void ProgramInstance::clear_unused_rows() noexcept {
     }
 }
 
+// The list is one of the orders that the plan allows; on one in-order stream its waits are implied.
+LaunchStatus ProgramInstance::run_in_place(Stream& stream, const LaunchContext& context, const OpTimes& times) {
+    for (const Action& action : planned_->plan.actions) {
+        const auto launch = [&] { return stream.launch(*binding_, action.subject, context); };
+        if (times.time(action.subject, stream, launch) == LaunchStatus::kCompleted) continue;
+        stream.synchronize();
+        return LaunchStatus::kStopped;
+    }
+    stream.synchronize();
+    return LaunchStatus::kCompleted;
+}
+
+LaunchStatus ProgramInstance::launch_one_by_one(Stream& stream, const LaunchContext& context, const OpTimes& times) {
+    for (const std::int32_t op : on_device_->ops) {
+        if (context.stop != nullptr && context.stop->load(std::memory_order_relaxed)) return LaunchStatus::kStopped;
+        const auto launch = [&] { return stream.launch(*binding_, op, context); };
+        if (times.time(op, stream, launch) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
+        on_device_->pace.enqueued(stream);
+    }
+    return LaunchStatus::kCompleted;
+}
+
+LaunchStatus ProgramInstance::run_on_device(Stream& stream, const LaunchContext& context, const OpTimes& times) {
+    const Clock::time_point begin = Clock::now();
+    FinishUnlessDone guard(stream);
+    if (context.stop != nullptr && context.stop->load(std::memory_order_relaxed)) return LaunchStatus::kStopped;
+    on_device_->staging.copy_inputs(stream);
+    const LaunchStatus status = times.is_measuring() || on_device_->is_long
+                                    ? launch_one_by_one(stream, context, times)
+                                    : stream.launch_sequence(*binding_, on_device_->ops, context);
+    if (status == LaunchStatus::kStopped) return LaunchStatus::kStopped;
+    on_device_->staging.copy_outputs(stream, context.extents);
+    stream.synchronize();
+    guard.done();
+    on_device_->is_long = Clock::now() - begin > kLongRun;
+    return LaunchStatus::kCompleted;
+}
+
 LaunchStatus ProgramInstance::run(Stream& stream, const StopFlag* stop, const OpTimes& times) {
     const LaunchContext context{extents_, stop};
-    if (executor_) {
-        if (executor_->run(stream, context, times) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
-    } else {
-        // The list is one of the orders that the plan allows; on one in-order stream its waits are implied.
-        for (const Action& action : planned_->plan.actions) {
-            const auto launch = [&] { return stream.launch(*binding_, action.subject, context); };
-            if (times.time(action.subject, launch) == LaunchStatus::kCompleted) continue;
-            stream.synchronize();
-            return LaunchStatus::kStopped;
-        }
-        stream.synchronize();
-    }
+    LaunchStatus status = LaunchStatus::kCompleted;
+    if (executor_)
+        status = executor_->run(stream, context, times, on_device_ ? &on_device_->staging : nullptr);
+    else if (on_device_)
+        status = run_on_device(stream, context, times);
+    else
+        status = run_in_place(stream, context, times);
+    if (status == LaunchStatus::kStopped) return LaunchStatus::kStopped;
     for (TensorView& output : outputs_) {
         const Shape& shape = output.type.shape;
         if (shape.is_bounded()) output.extent = extents_[static_cast<std::size_t>(shape.extent_slot())];

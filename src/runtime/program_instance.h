@@ -1,6 +1,7 @@
 // One program ready to run at a place in memory: executable, plan, binding, and views of its inputs and outputs. Built
 // once, run many times, without allocation per run. A plan that moves nothing is a plain loop over its ops; all others
-// are run by a PlanExecutor. Knows plans and devices, no models.
+// are run by a PlanExecutor. On an asynchronous device inputs and outputs are buffers of the host, which a run copies
+// in at its beginning and out at its end. Knows plans and devices, no models.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,11 @@
 #include <vector>
 
 #include "device/device.h"
+#include "memory/device_bridge.h"
 #include "planner/plan.h"
+#include "runtime/instance_staging.h"
 #include "runtime/plan_executor.h"
+#include "runtime/run_pace.h"
 #include "runtime/step_costs.h"
 
 namespace tensile {
@@ -47,14 +51,15 @@ struct InstancePlaces {
     std::byte* constants = nullptr;  // PlannedProgram::constant_bytes
     // By PlannedProgram::variable_tensors; null for those that have a home in the plan.
     std::span<std::byte* const> variables;
+    DeviceBridge* bridge = nullptr;  // of an asynchronous device
 };
 
 class ProgramInstance {
   public:
     // `transient` has planned->extent_bytes() bytes; variables[i] is the buffer of program.variables()[i], of which
-    // none is sliced.
+    // none is sliced. `bridge`: of an asynchronous device, otherwise null; outlives the instance.
     ProgramInstance(std::shared_ptr<const PlannedProgram> planned, std::byte* transient,
-                    std::span<std::byte* const> variables);
+                    std::span<std::byte* const> variables, DeviceBridge* bridge = nullptr);
     // The parts apart, so that programs can share them. `copies` is needed by plans that copy or run ops again.
     ProgramInstance(std::shared_ptr<const PlannedProgram> planned, const InstancePlaces& places,
                     const HostCopies* copies);
@@ -67,12 +72,14 @@ class ProgramInstance {
 
     // Clears the rows of bounded inputs that lie at or beyond the extents set.
     void clear_unused_rows() noexcept;
-    // Before inputs are written: waits for the copies of the last run that still read them.
+    // Before inputs are written: waits for the copies of the last run that still read them. Staged inputs are free.
     LaunchStatus wait_for_feed(const StopFlag* stop) {
-        return executor_ ? executor_->wait_for_feed(stop) : LaunchStatus::kCompleted;
+        return executor_ && !on_device_ ? executor_->wait_for_feed(stop) : LaunchStatus::kCompleted;
     }
     // Runs the plan on `stream` and waits for the end of its ops. Extents keep their values from run to run; they are
-    // the capacities at first. After kStopped or an error of a plan that copies the instance cannot be run again.
+    // the capacities at first. After kStopped or an error of a plan that copies the instance cannot be run again. A
+    // run of an asynchronous device notices the stop flag within a few ops; one that takes a few milliseconds as a
+    // whole only before it begins.
     LaunchStatus run(Stream& stream, const StopFlag* stop, const OpTimes& times = {});
 
     // Copies out may be under way when a run ends: waits for them, or gives them up.
@@ -85,14 +92,28 @@ class ProgramInstance {
     MoveCounters counters() const noexcept { return executor_ ? executor_->counters() : MoveCounters(); }
 
   private:
+    // What an asynchronous device needs in addition.
+    struct OnDevice {
+        DeviceBridge& bridge;
+        InstanceStaging staging;
+        std::vector<std::int32_t> ops;  // of a plan that moves nothing, in its order
+        RunPace pace;
+        bool is_long = false;  // the last run took longer than a stop may wait
+    };
     std::byte* place_address(std::int32_t place) const;
+    void write_constants(const InstancePlaces& places);
     void find_inputs_and_outputs();
+    void make_executor(const HostCopies& copies, DeviceBridge* bridge);
+    LaunchStatus run_in_place(Stream& stream, const LaunchContext& context, const OpTimes& times);
+    LaunchStatus run_on_device(Stream& stream, const LaunchContext& context, const OpTimes& times);
+    LaunchStatus launch_one_by_one(Stream& stream, const LaunchContext& context, const OpTimes& times);
 
     std::shared_ptr<const PlannedProgram> planned_;
     ExtentParts extent_;
     std::vector<std::byte*> outside_;  // by lowered tensor: the address of those outside the plan's extent
     std::unique_ptr<Binding> binding_;
     std::unique_ptr<PlanExecutor> executor_;  // null when the plan moves nothing
+    std::unique_ptr<OnDevice> on_device_;     // null on a synchronous device
     std::vector<TensorView> inputs_;
     std::vector<TensorView> outputs_;
     std::vector<std::int64_t> extents_;

@@ -6,7 +6,12 @@
 namespace tensile {
 
 void StepCosts::add(const LoweredProgram& program) {
-    programs_.push_back({model_->prepare(program), std::vector<double>(program.ops.size()), 0, false});
+    Program& added = programs_.emplace_back();
+    added.keys = model_->prepare(program);
+    added.seconds.resize(program.ops.size());
+    if (device_ == nullptr) return;
+    for (std::size_t op = 0; op < program.ops.size(); ++op)
+        added.events.push_back({device_->create_event(), device_->create_event(), false});
 }
 
 std::vector<double> StepCosts::expected_seconds(std::size_t program) const {
@@ -27,12 +32,19 @@ OpTimes StepCosts::begin(std::size_t program) {
     if (!measured.is_measuring) return {};
     // An op that does not run in this one has no time.
     std::fill(measured.seconds.begin(), measured.seconds.end(), 0.0);
-    return OpTimes(measured.seconds);
+    for (OpEvents& events : measured.events)
+        events.were_recorded = false;
+    return OpTimes(measured.seconds, measured.events);
 }
 
 void StepCosts::learn(std::size_t program) {
-    const Program& measured = programs_[program];
-    if (measured.is_measuring) model_->learn(measured.keys, measured.seconds);
+    Program& measured = programs_[program];
+    if (!measured.is_measuring) return;
+    for (std::size_t op = 0; op < measured.events.size(); ++op) {
+        const OpEvents& events = measured.events[op];
+        if (events.were_recorded) measured.seconds[op] = events.end->seconds_since(*events.begin);
+    }
+    model_->learn(measured.keys, measured.seconds);
 }
 
 }  // namespace tensile

@@ -2,13 +2,14 @@
 // than nothing, so after the first steps only some are measured. Used by the thread that runs the job; the model is
 // locked once for a measured step. Nothing is allocated by a step.
 //
-// A time is that from the launch of an op to its return: on a device that completes ops later it says nothing, and such
-// a device is not measured here.
+// A time is that from the launch of an op to its return; on an asynchronous device, where that says nothing, the time
+// between two events around it.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -18,17 +19,35 @@
 
 namespace tensile {
 
+// Around one op.
+struct OpEvents {
+    std::unique_ptr<Event> begin;
+    std::unique_ptr<Event> end;
+    bool were_recorded = false;
+};
+
 // Where the times of ops go while a program runs; of an op that runs again, the first run.
 // Measures nothing by default.
 class OpTimes {
   public:
     OpTimes() = default;
-    explicit OpTimes(std::span<double> seconds) : seconds_(seconds) {}
+    // By lowered op; without events by the host's clock.
+    explicit OpTimes(std::span<double> seconds, std::span<OpEvents> events) : seconds_(seconds), events_(events) {}
 
-    // Runs `launch` for lowered op `op`.
+    bool is_measuring() const { return !seconds_.empty(); }
+
+    // Runs `launch` for lowered op `op` on `stream`.
     template <typename Launch>
-    LaunchStatus time(std::int32_t op, const Launch& launch) const {
+    LaunchStatus time(std::int32_t op, Stream& stream, const Launch& launch) const {
         if (seconds_.empty()) return launch();
+        if (!events_.empty()) {
+            OpEvents& events = events_[static_cast<std::size_t>(op)];
+            stream.record(*events.begin);
+            const LaunchStatus status = launch();
+            stream.record(*events.end);
+            events.were_recorded = true;
+            return status;
+        }
         const auto begin = std::chrono::steady_clock::now();
         const LaunchStatus status = launch();
         seconds_[static_cast<std::size_t>(op)] =
@@ -38,6 +57,7 @@ class OpTimes {
 
   private:
     std::span<double> seconds_;
+    std::span<OpEvents> events_;
 };
 
 class StepCosts {
@@ -46,7 +66,8 @@ class StepCosts {
     static constexpr std::uint64_t kMeasuredAtFirst = 8;
     static constexpr std::uint64_t kMeasuredEvery = 16;
 
-    explicit StepCosts(CostModel& model) : model_(&model) {}
+    // `device`: an asynchronous one, otherwise null.
+    explicit StepCosts(CostModel& model, Device* device = nullptr) : model_(&model), device_(device) {}
 
     // Programs in the job's order.
     void add(const LoweredProgram& program);
@@ -64,10 +85,12 @@ class StepCosts {
     struct Program {
         CostKeys keys;
         std::vector<double> seconds;
+        std::vector<OpEvents> events;  // none on a synchronous device
         std::uint64_t runs = 0;
         bool is_measuring = false;
     };
     CostModel* model_;
+    Device* device_;
     std::vector<Program> programs_;
 };
 

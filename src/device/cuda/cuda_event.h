@@ -25,6 +25,12 @@ class CudaEvent final : public Event {
         return complete != 0;
     }
     void wait() override { context_->call("wait for the GPU", context_->table().event_synchronize, event_); }
+    double seconds_since(const Event& earlier) const override {
+        double seconds = 0;
+        context_->call("measure a time of the GPU", context_->table().event_elapsed,
+                       static_cast<const CudaEvent&>(earlier).get(), event_, &seconds);
+        return seconds;
+    }
 
   private:
     std::shared_ptr<const CudaContext> context_;

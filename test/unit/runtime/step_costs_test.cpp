@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "support/fake_device.h"
+
 namespace tensile {
 namespace {
 
@@ -27,7 +29,9 @@ bool step(StepCosts& costs, CostModel& model, std::size_t program) {
     };
     const std::uint64_t before = measurements();
     const OpTimes times = costs.begin(program);
-    times.time(0, [] {
+    testing::FakeDevice device;
+    const auto stream = device.create_stream(StreamClass::kCompute, StreamPriority::kTraining);
+    times.time(0, *stream, [] {
         std::this_thread::sleep_for(std::chrono::microseconds(50));
         return LaunchStatus::kCompleted;
     });
@@ -67,7 +71,9 @@ TEST(StepCosts, WhatIsNotHandedOverTeachesNothing) {
     CostModel model(kRates);
     StepCosts costs(model);
     costs.add(program_of("matmul"));
-    EXPECT_EQ(costs.begin(0).time(0, [] { return LaunchStatus::kStopped; }), LaunchStatus::kStopped);
+    testing::FakeDevice device;
+    const auto stream = device.create_stream(StreamClass::kCompute, StreamPriority::kTraining);
+    EXPECT_EQ(costs.begin(0).time(0, *stream, [] { return LaunchStatus::kStopped; }), LaunchStatus::kStopped);
     EXPECT_TRUE(model.figures(100).empty());
 }
 
