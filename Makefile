@@ -5,6 +5,8 @@ PG_CONFIG ?= pg_config
 BUILD_DIR ?= build
 JOBS ?= $(shell nproc)
 CCACHE ?= $(shell command -v ccache)
+# Compute capabilities for the CUDA plug-in ("75;90"); empty: all that the project supports.
+CUDA_ARCHITECTURES ?=
 CLANG_FORMAT ?= clang-format-14
 CLANG_TIDY ?= run-clang-tidy-14
 
@@ -34,11 +36,11 @@ all: engine extension ## Build the engine and the extension (default)
 
 configure:
 	@cmake -S . -B $(CORE) -G Ninja -DTENSILE_BUILD_ID=$(BUILD_ID) $(if $(CCACHE),-DCMAKE_CXX_COMPILER_LAUNCHER=$(CCACHE)) \
-		--log-level=WARNING > /dev/null
+		'-DTENSILE_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)' --log-level=NOTICE > /dev/null
 	@mkdir -p $(PGXS_BUILD)/src/pg
 
-engine: configure ## Build only the engine
-	cmake --build $(CORE) --parallel $(JOBS) --target tensile-engine tensile_client tensile_protocol
+engine: configure ## Build only the engine and its CUDA plug-in, where a CUDA compiler is found
+	cmake --build $(CORE) --parallel $(JOBS) --target tensile-engine plugins tensile_client tensile_protocol
 
 extension: configure ## Build only tensile.so and the install script
 	cmake --build $(CORE) --parallel $(JOBS) --target tensile_client tensile_protocol
@@ -49,6 +51,7 @@ install: all ## Install extension and engine into the server of PG_CONFIG (honou
 	install -d '$(DESTDIR)$(ENGINE_DIR)' '$(DESTDIR)$(SHARE_DIR)'
 	install -m 755 $(CORE)/src/engine/tensile-engine '$(DESTDIR)$(ENGINE_DIR)/tensile-engine'
 	strip --strip-debug '$(DESTDIR)$(ENGINE_DIR)/tensile-engine'
+	[ ! -f $(CORE)/cuda/tensile-cuda.so ] || install -m 755 $(CORE)/cuda/tensile-cuda.so '$(DESTDIR)$(ENGINE_DIR)/tensile-cuda.so'
 	install -m 644 scripts/systemd/oom-policy.conf '$(DESTDIR)$(SHARE_DIR)/oom-policy.conf'
 	@echo
 	@echo "Recommended: shared_preload_libraries = 'tensile'. Where systemd runs the server, also install the drop-in"

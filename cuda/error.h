@@ -2,10 +2,13 @@
 // turns them into codes. Knows nothing of the engine.
 #pragma once
 
+#include <cublasLt.h>
 #include <cuda_runtime.h>
+#include <cudnn.h>
 
 #include <exception>
 #include <string>
+#include <utility>
 
 #include "device/cuda/plugin_abi.h"
 
@@ -27,6 +30,9 @@ class PluginError : public std::exception {
 
 // Throw PluginError unless the call succeeded. `what` names the attempt: "copying to the device".
 void check(cudaError_t result, const char* what);
+// Of the libraries: where the device itself has an error to report, that is the one thrown.
+void check(cublasStatus_t result, const char* what);
+void check(cudnnStatus_t result, const char* what);
 // After a kernel launch.
 void check_launch(const char* kernel);
 

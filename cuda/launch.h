@@ -1,6 +1,5 @@
 // Launching our own kernels: the one place that uses the <<<>>> syntax, so that the same kernel sources can also be
-// compiled for the host, block by block, by the tests' emulation of CUDA (test/unit/cuda/emulation), which replaces
-// launch_kernel.
+// compiled for the host, block by block, by the tests' emulation of CUDA (test/unit/cuda/emulation).
 //
 // The part of CUDA that kernels may use is what the emulation knows: threadIdx, blockIdx, blockDim, gridDim (x, y and
 // z), static __shared__ arrays, __syncthreads, __syncwarp, __shfl_sync, __shfl_xor_sync, __shfl_down_sync (float, int,
@@ -15,6 +14,10 @@
 #include <cstdint>
 
 #include "cuda/error.h"
+
+#ifdef TENSILE_CUDA_EMULATION
+#include "unit/cuda/emulation/emulation.h"
+#endif
 
 namespace tensile::cuda {
 
@@ -31,7 +34,10 @@ void launch_kernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStr
 #else
 template <typename... Parameters, typename... Arguments>
 void launch_kernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStream_t stream, const char* name,
-                   Arguments... arguments);  // of the emulation
+                   Arguments... arguments) {
+    cuda_emulation::launch(grid, block, stream, [=] { kernel(static_cast<Parameters>(arguments)...); });
+    check_launch(name);
+}
 #endif
 
 // Blocks for a loop in which each thread takes every (grid * block)-th of `count` items; at least one, and few enough

@@ -56,4 +56,7 @@ struct OpProblem {
     std::vector<std::pair<std::string, Attribute>> attributes_;
 };
 
+// Throws PluginError (TENSILE_UNSUPPORTED) unless all inputs and outputs are float32.
+void require_float32(const OpProblem& problem);
+
 }  // namespace tensile::cuda
