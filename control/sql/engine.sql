@@ -3,9 +3,10 @@
 CREATE FUNCTION tensile.engine_status()
     RETURNS TABLE (state text, detail text, supervisor_pid integer, engine_pid integer, started_at timestamptz,
                    restarts bigint, last_failure text, last_failure_at timestamptz, device text, instruction_set text,
-                   library text, threads integer, pool_size bigint, pool_used bigint, pool_high_water bigint,
-                   pool_largest_free bigint, host_limit bigint, host_used bigint, sessions integer,
-                   models_loaded integer, queued integer, build_id text, warnings text[])
+                   library text, device_name text, driver text, device_memory bigint, device_free bigint,
+                   threads integer, pool_size bigint, pool_used bigint, pool_high_water bigint,
+                   pool_largest_free bigint, host_limit bigint, host_used bigint, pinned_limit bigint,
+                   pinned_used bigint, sessions integer, models_loaded integer, queued integer, build_id text, warnings text[])
     LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1
     AS 'MODULE_PATHNAME', 'tensile_engine_status';
 COMMENT ON FUNCTION tensile.engine_status() IS

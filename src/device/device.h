@@ -10,12 +10,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "graph/lowered.h"
+#include "graph/precision.h"
 #include "graph/program.h"
 
 namespace tensile {
@@ -26,6 +29,18 @@ struct DeviceProperties {
     std::string instruction_set;  // "AVX-512", "AVX2", "SSE4.1"; "sm_90"
     std::string kernel_library;   // "oneDNN 2.6.3"; with its instruction set where that differs
 };
+
+// A device that is not the processor itself, as people know it, and its memory.
+struct DeviceHardware {
+    std::string name;    // "NVIDIA H100 80GB HBM3"
+    std::string driver;  // "driver 580.65, CUDA 13.0"
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t free_bytes = 0;  // now
+};
+
+// The algorithm that a device has chosen for a problem, by the problem's text, where it has several: results depend on
+// it. Means something to a device of the same properties only.
+using AlgorithmChoices = std::map<std::string, std::vector<std::uint8_t>>;
 
 enum class StreamClass : std::uint8_t { kCompute, kCopyIn, kCopyOut };
 // Training runs at low priority so that predictions overtake it.
@@ -56,6 +71,8 @@ class Executable {
   public:
     virtual ~Executable() = default;
     virtual const LoweredProgram& lowered() const = 0;
+    // Of its ops. To be stored, and given to merge_algorithm_choices() in another process.
+    virtual AlgorithmChoices algorithm_choices() const { return {}; }
     // addresses[i] is the buffer of lowered tensor i: 64-byte aligned, valid while ops that use it are launched.
     virtual std::unique_ptr<Binding> bind(std::span<std::byte* const> addresses) const = 0;
 };
@@ -94,12 +111,6 @@ class Stream {
                               const std::function<void(std::int64_t, std::int64_t)>& body) = 0;
 };
 
-// What matrix products and convolutions compute with. Sums, everything else and all that is stored are float32.
-enum class Precision : std::uint8_t {
-    kFloat32,
-    kBFloat16,  // operands are rounded to bf16 first
-};
-
 struct LoweringOptions {
     // Forward-only programs give every row the same bits whatever the batch is, its capacity included.
     bool batch_invariant = false;
@@ -119,9 +130,14 @@ class Device {
   public:
     virtual ~Device() = default;
     virtual const DeviceProperties& properties() const = 0;
+    // Nothing where the pool is host memory.
+    virtual std::optional<DeviceHardware> hardware() const { return std::nullopt; }
     virtual bool supports(const Op& op, DType dtype) const = 0;
+    virtual bool computes_in(Precision precision) const { return precision == Precision::kFloat32; }
     // Throws Error 0A000 when the device has no kernel for a node, or not in that precision.
     virtual std::unique_ptr<Executable> lower(const Program& program, const LoweringOptions& options) = 0;
+    // Programs that are lowered from now on use these algorithms for problems that none has been chosen for yet.
+    virtual void merge_algorithm_choices(const AlgorithmChoices&) {}
     virtual std::unique_ptr<Stream> create_stream(StreamClass stream_class, StreamPriority priority) = 0;
     // Whether launches and copies are complete when they return and the host may use the addresses of the slab. Where
     // it is false, everything passes to and from the slab by Stream::copy(), and only streams order what happens there.

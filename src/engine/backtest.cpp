@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/batch_predictor.h"
+#include "engine/device_record.h"
 #include "engine/forward_runner.h"
 #include "engine/model_hash.h"
 #include "engine/queue_timeout.h"
@@ -123,9 +124,11 @@ Forecast Backtest::refitted(SeriesTable known, std::int64_t horizon, double leve
     const auto& family = dynamic_cast<const SeriesFamily&>(family_named(model_.method()));
     const std::unique_ptr<Training> training = family.refit(model_, std::move(known), nullptr, &status_.stop());
     charge.resize(training->bytes());
+    require_precision(resources_.device, training->precision());
     std::unique_ptr<JobRunner> runner;
     if (!training->job().programs.empty()) {
-        runner = std::make_unique<JobRunner>(resources_.device, resources_.arbiter, training->job(), "backtest");
+        runner = std::make_unique<JobRunner>(resources_.device, resources_.arbiter, training->job(), "backtest",
+                                             training->precision());
         const PoolOwner owner{status_.id(), status_.identity().backend_pid, "backtest", std::string(model_.method())};
         runner->admit(resources_.jobs, owner, queue_timeout(limits_.queue_timeout_ms), &status_.stop(), limits_.share);
         runner->run(&status_.stop(), [] {});

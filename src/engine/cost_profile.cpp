@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -22,11 +23,14 @@ std::string short_number(double value) {
     return {text, end.ptr};
 }
 
+json header_of(const DeviceProperties& device) {
+    return {{"device", device.kind}, {"instruction_set", device.instruction_set}, {"library", device.kernel_library}};
+}
+
 json header_of(const DeviceProperties& device, int threads) {
-    return {{"device", device.kind},
-            {"instruction_set", device.instruction_set},
-            {"library", device.kernel_library},
-            {"threads", threads}};
+    json header = header_of(device);
+    header["threads"] = threads;
+    return header;
 }
 
 bool is_of(const json& profile, const json& header) {
@@ -50,12 +54,57 @@ std::optional<CostFigure> figure_from(const json& entry) {
                       entry[3].get<double>(), static_cast<std::uint32_t>(count)};
 }
 
+// The stored form may be spaced out (jsonb); beyond that nobody wrote it.
+json parsed_profile(std::string_view text) {
+    if (text.size() > 2 * kMaxProfileBytes) return {};
+    return json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+constexpr std::string_view kDigits = "0123456789abcdef";
+
+std::string hexadecimal(std::span<const std::uint8_t> bytes) {
+    std::string text;
+    for (const std::uint8_t byte : bytes) {
+        text += kDigits[byte >> 4];
+        text += kDigits[byte & 15];
+    }
+    return text;
+}
+
+std::optional<std::vector<std::uint8_t>> bytes_of_hexadecimal(std::string_view text) {
+    if (text.empty() || text.size() % 2 != 0) return std::nullopt;
+    std::vector<std::uint8_t> bytes;
+    for (std::size_t i = 0; i < text.size(); i += 2) {
+        const std::size_t high = kDigits.find(text[i]);
+        const std::size_t low = kDigits.find(text[i + 1]);
+        if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
+        bytes.push_back(static_cast<std::uint8_t>(high << 4 | low));
+    }
+    return bytes;
+}
+
+// As a member of a JSON object, with a comma behind it; empty without choices.
+std::string choices_member(const AlgorithmChoices& choices) {
+    if (choices.empty()) return {};
+    std::string text = "\"choices\":{";
+    bool is_first = true;
+    for (const auto& [problem, choice] : choices) {
+        const std::string entry = json(problem).dump() + ":\"" + hexadecimal(choice) + "\"";
+        if (text.size() + entry.size() + 3 > kMaxChoiceBytes) break;
+        if (!std::exchange(is_first, false)) text += ',';
+        text += entry;
+    }
+    return text + "},";
+}
+
 }  // namespace
 
-std::string write_cost_profile(const DeviceProperties& device, int threads, std::span<const CostFigure> figures) {
-    if (figures.empty()) return {};
+std::string write_cost_profile(const DeviceProperties& device, int threads, std::span<const CostFigure> figures,
+                               const AlgorithmChoices& choices) {
+    if (figures.empty() && choices.empty()) return {};
     std::string text = header_of(device, threads).dump();
     text.back() = ',';
+    text += choices_member(choices);
     text += "\"figures\":[";
     std::size_t written = 0;
     for (const CostFigure& figure : figures) {
@@ -73,9 +122,7 @@ std::string write_cost_profile(const DeviceProperties& device, int threads, std:
 
 std::size_t merge_cost_profile(std::string_view profile, const DeviceProperties& device, int threads,
                                CostModel& model) {
-    // The stored form may be spaced out (jsonb); beyond that nobody wrote it.
-    if (profile.size() > 2 * kMaxProfileBytes) return 0;
-    const json parsed = json::parse(profile, nullptr, /*allow_exceptions=*/false);
+    const json parsed = parsed_profile(profile);
     if (!parsed.is_object() || !is_of(parsed, header_of(device, threads)) || !parsed.contains("figures")) return 0;
     const json& entries = parsed["figures"];
     if (!entries.is_array() || entries.size() > kMaxProfileFigures) return 0;
@@ -83,6 +130,19 @@ std::size_t merge_cost_profile(std::string_view profile, const DeviceProperties&
     for (const json& entry : entries)
         if (std::optional<CostFigure> figure = figure_from(entry)) figures.push_back(std::move(*figure));
     return model.merge(figures);
+}
+
+AlgorithmChoices algorithm_choices_in(std::string_view profile, const DeviceProperties& device) {
+    AlgorithmChoices choices;
+    const json parsed = parsed_profile(profile);
+    if (!parsed.is_object() || !is_of(parsed, header_of(device)) || !parsed.contains("choices")) return choices;
+    const json& entries = parsed["choices"];
+    if (!entries.is_object()) return choices;
+    for (const auto& [problem, choice] : entries.items())
+        if (choice.is_string())
+            if (auto bytes = bytes_of_hexadecimal(choice.get_ref<const std::string&>()))
+                choices.emplace(problem, *std::move(bytes));
+    return choices;
 }
 
 }  // namespace tensile

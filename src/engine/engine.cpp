@@ -1,6 +1,7 @@
 // Starting, configuring and stopping of sessions.
 #include "engine/engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/session.h"
@@ -22,33 +23,22 @@ std::string in_megabytes(std::uint64_t bytes) {
     return std::to_string(bytes >> 20) + " MB";
 }
 
-Settings clamped(Settings settings, Log& log) {
-    const MemoryBudgets wanted{settings.pool_size, settings.host_memory};
-    const std::optional<std::uint64_t> limit = memory_limit();
-    const MemoryBudgets given = clamp_budgets(wanted, limit);
-    if (given != wanted)
-        log.warning("tensile.pool_size and tensile.host_memory exceed the memory limit of " +
-                    in_megabytes(limit.value_or(0)) + "; using " + in_megabytes(given.pool) + " and " +
-                    in_megabytes(given.host));
-    settings.pool_size = given.pool;
-    settings.host_memory = given.host;
-    return settings;
-}
-
 }  // namespace
 
 Engine::Engine(std::unique_ptr<Device> device, const Settings& settings, std::string build_id, Log& log)
-    : settings_(clamped(settings, log)),
+    : settings_(settings),
       build_id_(std::move(build_id)),
       log_(log),
       device_(std::move(device)),
-      host_(settings_.host_memory),
-      pool_(*device_, settings_.pool_size),
+      budgets_(budgets_for(settings, device_->hardware(), memory_limit(), log)),
+      host_(budgets_.host),
+      bridge_(device_->is_synchronous() ? nullptr : std::make_unique<DeviceBridge>(*device_, host_, budgets_.pinned)),
+      pool_(*device_, budgets_.pool),
       jobs_(pool_, settings_.spill_directory, settings_.spill_limit, {minimum_bytes, plan_job},
             measure_rates(*device_, pool_)),
       arbiter_(*device_),
       models_(*device_, pool_, kProgramCacheEntries),
-      resources_{*device_, pool_, jobs_, host_, arbiter_, models_, log},
+      resources_{*device_, bridge_.get(), pool_, jobs_, host_, arbiter_, models_, log},
       monitor_(resources_, registry_, build_id_) {
     device_->set_threads(settings_.threads);
     log_.set_threshold(settings_.log_level);
@@ -61,12 +51,15 @@ Engine::~Engine() {
 
 std::string Engine::device_name() const {
     const DeviceProperties& properties = device_->properties();
-    return properties.kind + " (" + properties.kernel_library + ", " + properties.instruction_set + ")";
+    const std::optional<DeviceHardware> hardware = device_->hardware();
+    return properties.kind + " (" + (hardware ? hardware->name + ", " : std::string()) + properties.kernel_library +
+           ", " + properties.instruction_set + (hardware ? ", " + hardware->driver : std::string()) + ")";
 }
 
 std::string Engine::description() const {
     return "device " + device_name() + ", " + std::to_string(device_->threads()) + " threads, pool " +
-           in_megabytes(pool_.summary().size) + ", host memory " + in_megabytes(host_.limit());
+           in_megabytes(pool_.summary().size) + ", host memory " + in_megabytes(host_.limit()) +
+           (bridge_ ? ", " + in_megabytes(bridge_->arena().limit()) + " of it pinned" : std::string());
 }
 
 void Engine::start_session(protocol::Descriptor socket) noexcept {
@@ -117,15 +110,26 @@ void Engine::wake_waiters() noexcept {
 }
 
 void Engine::configure(const Settings& settings) {
-    const Settings wanted = clamped(settings, log_);
     const std::lock_guard lock(settings_mutex_);
-    log_.set_threshold(wanted.log_level);
-    device_->set_threads(wanted.threads);
-    host_.set_limit(wanted.host_memory);
-    jobs_.spill.configure(wanted.spill_directory, wanted.spill_limit);
-    if (wanted.pool_size != settings_.pool_size || wanted.device != settings_.device)
-        log_.log("new values of tensile.pool_size and tensile.device take effect when the engine is started again");
-    settings_ = wanted;
+    log_.set_threshold(settings.log_level);
+    device_->set_threads(settings.threads);
+    host_.set_limit(host_limit(settings));
+    jobs_.spill.configure(settings.spill_directory, settings.spill_limit);
+    if (settings.pool_size != settings_.pool_size || settings.device != settings_.device ||
+        settings.pinned_memory != settings_.pinned_memory)
+        log_.log(
+            "new values of tensile.pool_size, tensile.pinned_memory and tensile.device take effect when the "
+            "engine is started again");
+    settings_ = settings;
+}
+
+// Beside the pool and the pinned memory as they are.
+std::uint64_t Engine::host_limit(const Settings& settings) {
+    const std::optional<DeviceHardware> hardware = device_->hardware();
+    Settings wanted = settings;
+    wanted.pool_size = hardware ? 0 : budgets_.pool;
+    wanted.pinned_memory = 0;
+    return std::max(budgets_for(wanted, hardware, memory_limit(), log_).host, budgets_.pinned);
 }
 
 void Engine::join_finished() {

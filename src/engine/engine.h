@@ -12,6 +12,7 @@
 #include <string>
 
 #include "engine/hangup_watcher.h"
+#include "engine/memory_budgets.h"
 #include "engine/monitor.h"
 #include "engine/resources.h"
 #include "engine/session_registry.h"
@@ -23,7 +24,7 @@ class SessionThread;
 
 class Engine {
   public:
-    // Takes the device's memory for the pool; the budgets are clamped to what the process may use. Throws Error.
+    // Takes the device's memory for the pool; the budgets are clamped to what there is. Throws Error.
     Engine(std::unique_ptr<Device> device, const Settings& settings, std::string build_id, Log& log);
     // Stops all sessions and waits for their threads.
     ~Engine();
@@ -34,7 +35,7 @@ class Engine {
     // thread, no descriptor) is disconnected, and the log says why.
     void start_session(protocol::Descriptor socket) noexcept;
 
-    // New settings at run time. The pool's size and the device stay as they are until the engine is started again.
+    // New settings at run time. Pool, pinned memory and device stay as they are until the engine is started again.
     void configure(const Settings& settings);
 
     // Asks all sessions to stop, tells their clients, and waits for their threads; false when some are still busy
@@ -54,6 +55,7 @@ class Engine {
     };
     void serve(SessionStatus& status, protocol::Descriptor socket) noexcept;
     void wake_waiters() noexcept;
+    std::uint64_t host_limit(const Settings& settings);
     void join_finished();
     bool wait_until_finished(std::chrono::milliseconds patience);
 
@@ -62,7 +64,9 @@ class Engine {
     const std::string build_id_;
     Log& log_;
     std::unique_ptr<Device> device_;
+    const EngineBudgets budgets_;  // at the start
     HostBudget host_;
+    std::unique_ptr<DeviceBridge> bridge_;  // null where the device is synchronous
     TensorPool pool_;
     JobMemory jobs_;
     Arbiter arbiter_;

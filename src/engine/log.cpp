@@ -38,6 +38,10 @@ LogLevel log_level_named(std::string_view name) {
     return found == kLevelNames.end() ? LogLevel::kLog : static_cast<LogLevel>(found - kLevelNames.begin());
 }
 
+std::string in_one_line(const Error& error) {
+    return error.detail().empty() ? error.message() : error.message() + ": " + error.detail();
+}
+
 void Log::write(LogLevel level, std::string_view text) noexcept {
     if (level < threshold_.load(std::memory_order_relaxed)) return;
     if (const std::uint64_t lost = lost_.exchange(0); lost > 0) {

@@ -4,7 +4,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 #include <string_view>
+
+#include "tensor/error.h"
 
 namespace tensile {
 
@@ -12,6 +15,9 @@ enum class LogLevel : std::uint8_t { kDebug, kInfo, kLog, kWarning, kError };
 
 // The level of that name ("DEBUG1", "INFO", "LOG", "WARNING", "ERROR"); kLog for any other.
 LogLevel log_level_named(std::string_view name);
+
+// "message: detail", for one line of the log.
+std::string in_one_line(const Error& error);
 
 class Log {
   public:

@@ -1,5 +1,5 @@
 // The process tensile-engine: started by the supervisor with a listening socket and a control channel, it serves
-// clients until it is told to stop (exit status 0), fails (1), or is told to quit at once (2).
+// clients until it is told to stop, fails, or is told to quit at once (protocol/exit_status.h).
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -14,19 +14,21 @@
 #include <utility>
 
 #include "device/cpu/cpu_device.h"
+#include "engine/cuda_opener.h"
+#include "engine/device_choice.h"
 #include "engine/engine.h"
 #include "engine/listener.h"
 #include "engine/log.h"
 #include "engine/process.h"
 #include "engine/settings.h"
 #include "engine/supervisor_link.h"
+#include "protocol/exit_status.h"
 #include "tensor/error.h"
 
 namespace tensile {
 
 namespace {
 
-constexpr int kQuitStatus = 2;
 // An orderly stop that takes longer than this is given up.
 constexpr std::chrono::seconds kStopPatience(5);
 
@@ -44,7 +46,7 @@ void serve_until_stopped(Engine& engine, SupervisorLink& supervisor, const Proce
     while (true) {
         poll(events.data(), events.size(), -1);
         if (const int signal = next_signal(signals); signal == SIGQUIT) {
-            _exit(kQuitStatus);
+            _exit(static_cast<int>(protocol::ExitStatus::kQuit));
         } else if (signal != 0) {
             return;
         }
@@ -58,6 +60,22 @@ void serve_until_stopped(Engine& engine, SupervisorLink& supervisor, const Proce
     }
 }
 
+// With tensile.device = auto, a device that cannot even start an engine is none.
+void start_engine(std::optional<Engine>& engine, const Settings& settings, DeviceFaultExit& faults, Log& log) {
+    const CudaOpener open_cuda =
+        opener_of(plugin_path(), settings.threads, [&faults](const Error& error) { faults(error); });
+    std::unique_ptr<Device> device = choose_device(settings, open_cuda, log);
+    const bool may_fall_back = settings.device == "auto" && device->hardware().has_value();
+    try {
+        engine.emplace(std::move(device), settings, TENSILE_BUILD_ID, log);
+    } catch (const Error& error) {
+        if (!may_fall_back) throw;
+        log.log("using the CPU: " + in_one_line(error));
+        engine.emplace(std::make_unique<CpuDevice>(settings.threads), settings, TENSILE_BUILD_ID, log);
+    }
+    faults.arm();
+}
+
 void run(const ProcessArguments& arguments, Log& log) {
     die_with_supervisor(arguments.supervisor_pid);
     prepare_process();
@@ -65,9 +83,16 @@ void run(const ProcessArguments& arguments, Log& log) {
     SupervisorLink supervisor(arguments.control_descriptor);
     const std::optional<Settings> settings = receive_settings(supervisor, arguments);
     if (!settings) return;
-    require_supported_device(*settings);
 
-    Engine engine(std::make_unique<CpuDevice>(settings->threads), *settings, TENSILE_BUILD_ID, log);
+    DeviceFaultExit faults(log);
+    std::optional<Engine> started;
+    try {
+        start_engine(started, *settings, faults, log);
+    } catch (const Error& error) {
+        supervisor.report_failure(error);
+        throw;
+    }
+    Engine& engine = *started;
     {
         const Listener listener(
             arguments.listen_descriptor,
@@ -95,7 +120,7 @@ int main(int argument_count, char** arguments) {
         tensile::run(tensile::parse_arguments(argument_count, arguments), log);
         return EXIT_SUCCESS;
     } catch (const tensile::Error& error) {
-        log.error(error.message() + (error.detail().empty() ? "" : ": " + error.detail()));
+        log.error(in_one_line(error));
     } catch (const std::exception& failure) {
         log.error(failure.what());
     }

@@ -80,10 +80,14 @@ constexpr std::array<std::string_view, 8> kMethodColumns = {
     "choices",  // text[]
     "help",     // text
 };
-constexpr std::array<std::string_view, 16> kEngineColumns = {
+constexpr std::array<std::string_view, 22> kEngineColumns = {
     "device",             // text
     "instruction_set",    // text
     "library",            // text
+    "device_name",        // text; like the three that follow NULL where the pool is host memory
+    "driver",             // text
+    "device_memory",      // bigint
+    "device_free",        // bigint, bytes that no process holds
     "threads",            // integer
     "pool_size",          // bigint
     "pool_used",          // bigint
@@ -91,6 +95,8 @@ constexpr std::array<std::string_view, 16> kEngineColumns = {
     "pool_largest_free",  // bigint
     "host_limit",         // bigint
     "host_used",          // bigint
+    "pinned_limit",       // bigint, of host_used; NULL without pinned memory
+    "pinned_used",        // bigint
     "sessions",           // integer
     "models_loaded",      // integer
     "queued",             // integer
@@ -223,11 +229,29 @@ MonitorView Monitor::engine() const {
     MonitorView view{kEngineColumns, {}};
     const DeviceProperties& device = resources_.device.properties();
     const PoolSummary pool = resources_.pool.summary();
-    view.rows.push_back({device.kind, device.instruction_set, device.kernel_library,
-                         number(resources_.device.threads()), number(pool.size), number(pool.used),
-                         number(pool.high_water), number(pool.largest_free), number(resources_.host.limit()),
-                         number(resources_.host.used()), number(sessions_.sessions().size()),
-                         number(resources_.models.counters().models), number(pool.queued), build_id_, number(getpid()),
+    const std::optional<DeviceHardware> hardware = resources_.device.hardware();
+    const DeviceBridge* bridge = resources_.bridge;
+    view.rows.push_back({device.kind,
+                         device.instruction_set,
+                         device.kernel_library,
+                         hardware ? Cell(hardware->name) : Cell(),
+                         hardware ? Cell(hardware->driver) : Cell(),
+                         hardware ? number(hardware->memory_bytes) : Cell(),
+                         hardware ? number(hardware->free_bytes) : Cell(),
+                         number(resources_.device.threads()),
+                         number(pool.size),
+                         number(pool.used),
+                         number(pool.high_water),
+                         number(pool.largest_free),
+                         number(resources_.host.limit()),
+                         number(resources_.host.used()),
+                         bridge != nullptr ? number(bridge->arena().limit()) : Cell(),
+                         bridge != nullptr ? number(bridge->arena().used()) : Cell(),
+                         number(sessions_.sessions().size()),
+                         number(resources_.models.counters().models),
+                         number(pool.queued),
+                         build_id_,
+                         number(getpid()),
                          timestamp(started_)});
     return view;
 }

@@ -12,6 +12,7 @@ namespace tensile {
 struct Settings {
     std::uint64_t pool_size = std::uint64_t{1} << 30;    // bytes
     std::uint64_t host_memory = std::uint64_t{1} << 30;  // bytes
+    std::uint64_t pinned_memory = 0;                     // bytes of host_memory
     std::string spill_directory;                         // empty: the run directory
     std::uint64_t spill_limit = 0;                       // bytes; 0: no swapping
     int threads = 0;                                     // 0: all cores
@@ -20,9 +21,5 @@ struct Settings {
 };
 
 Settings settings_from(const protocol::Configuration& configuration);
-
-// `device` as this build can provide it. Throws Error 0A000 for a device it has no code for, 22023 for a name that is
-// none.
-void require_supported_device(const Settings& settings);
 
 }  // namespace tensile

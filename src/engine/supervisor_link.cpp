@@ -1,4 +1,4 @@
-// Configuration in, EngineReady out.
+// Configuration in, EngineReady or ErrorReply out.
 #include "engine/supervisor_link.h"
 
 #include <unistd.h>
@@ -44,6 +44,16 @@ void SupervisorLink::report_ready(const std::string& device) {
     const protocol::IoStatus status = protocol::send_packet(socket_.get(), packet, -1, /*block=*/true, problem);
     if (status != protocol::IoStatus::kOk)
         throw Error(sqlstate::kSystemError, "could not report to the supervisor", problem);
+}
+
+void SupervisorLink::report_failure(const Error& error) {
+    flatbuffers::FlatBufferBuilder builder;
+    const std::string code(error.sqlstate());
+    const auto packet = protocol::seal_envelope(
+        builder, protocol::CreateErrorReplyDirect(builder, code.c_str(), error.message().c_str(),
+                                                  error.detail().c_str(), error.hint().c_str()));
+    std::string problem;
+    protocol::send_packet(socket_.get(), packet, -1, /*block=*/false, problem);
 }
 
 }  // namespace tensile

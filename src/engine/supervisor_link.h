@@ -1,4 +1,4 @@
-// The engine's side of the control channel to its supervisor. Knows the two messages, not what is done about them.
+// The engine's side of the control channel to its supervisor. Knows the three messages, not what is done about them.
 #pragma once
 
 #include <optional>
@@ -6,6 +6,7 @@
 
 #include "engine/settings.h"
 #include "protocol/descriptor.h"
+#include "tensor/error.h"
 
 namespace tensile {
 
@@ -18,6 +19,8 @@ class SupervisorLink {
     // other message.
     std::optional<Settings> receive_settings();
     void report_ready(const std::string& device);
+    // Why the engine cannot start; what clients are told meanwhile. A supervisor that is gone is no error.
+    void report_failure(const Error& error);
 
   private:
     protocol::Descriptor socket_;

@@ -8,6 +8,7 @@
 
 #include "engine/batch_predictor.h"
 #include "engine/cost_profile.h"
+#include "engine/device_record.h"
 #include "engine/drift.h"
 #include "engine/model_hash.h"
 #include "engine/model_messages.h"
@@ -68,10 +69,14 @@ TrainingWork::TrainingWork(const Resources& resources, SessionStatus& status, Se
       base_(std::move(base)),
       training_(start_training(method_, declaration_, base_.get())),
       activity_(status, declaration_.model_name, method_, "reading") {
+    require_precision(resources.device, training_->precision());
     if (message.cost_profiles() == nullptr) return;
-    for (const flatbuffers::String* profile : *message.cost_profiles())
-        merge_cost_profile(protocol::text_of(profile), resources.device.properties(), resources.device.threads(),
-                           resources.jobs.costs);
+    const DeviceProperties& device = resources.device.properties();
+    for (const flatbuffers::String* stored : *message.cost_profiles()) {
+        const std::string_view profile = protocol::text_of(stored);
+        merge_cost_profile(profile, device, resources.device.threads(), resources.jobs.costs);
+        resources.device.merge_algorithm_choices(algorithm_choices_in(profile, device));
+    }
 }
 
 void TrainingWork::accept() {
@@ -119,7 +124,8 @@ void TrainingWork::run() {
         reporter.finish();
         return reply(nullptr, seconds());
     }
-    JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name);
+    JobRunner runner(resources_.device, resources_.arbiter, training_->job(), declaration_.model_name,
+                     training_->precision());
     reporter.enter("queued");
     const PoolOwner owner{status_.id(), status_.identity().backend_pid, "train", declaration_.model_name};
     runner.admit(resources_.jobs, owner, queue_timeout(queue_timeout_ms_), &status_.stop(), pool_share_);
@@ -134,7 +140,7 @@ void TrainingWork::run() {
 }
 
 void TrainingWork::reply(JobRunner* runner, double seconds) {
-    const std::string manifest = training_->manifest();
+    const std::string manifest = with_device(training_->manifest(), resources_.device.properties());
     // Made ready to predict once before anybody stores it; this also tells where each weight belongs.
     const std::unique_ptr<Predictor> layout = predictor_from(manifest);
     const std::uint64_t weight_bytes = layout->weight_bytes();
@@ -154,7 +160,7 @@ void TrainingWork::reply(JobRunner* runner, double seconds) {
     std::string profile;
     if (runner != nullptr)
         profile = write_cost_profile(resources_.device.properties(), resources_.device.threads(),
-                                     runner->cost_figures(kMaxProfileFigures));
+                                     runner->cost_figures(kMaxProfileFigures), runner->algorithm_choices());
     const auto stored_profile =
         profile.empty() ? flatbuffers::Offset<flatbuffers::String>() : builder.CreateString(profile);
     port_.send(protocol::CreateTrainReply(builder, key_bytes, manifest.size(), weight_bytes, metrics, counts.read,

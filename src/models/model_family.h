@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "graph/job.h"
+#include "graph/precision.h"
 #include "models/options.h"
 #include "models/table/raw_rows.h"
 
@@ -103,6 +104,8 @@ class Training {
     // it judges an epoch.
     virtual void finish_rows(const std::atomic<bool>* stop = nullptr) = 0;
     virtual std::uint64_t bytes() const = 0;
+    // What the job's programs are to be computed with.
+    virtual Precision precision() const { return Precision::kFloat32; }
     // The job with its driver; valid after finish_rows(). Without programs when all is done already (a closed form).
     virtual Job& job() = 0;
     virtual TrainingProgress progress() const = 0;

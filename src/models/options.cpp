@@ -276,6 +276,11 @@ Options Options::parse(std::string_view method, std::span<const OptionDeclaratio
     return options;
 }
 
+bool Options::has(std::string_view name) const {
+    return std::ranges::find(values_, name, [](const auto& value) { return std::string_view(value.first); }) !=
+           values_.end();
+}
+
 const OptionValue& Options::at(std::string_view name) const {
     for (const auto& [key, value] : values_)
         if (key == name) return value;

@@ -49,6 +49,8 @@ class Options {
     static Options parse(std::string_view method, std::span<const OptionDeclaration> declarations,
                          std::string_view json);
 
+    // Whether the method declares it.
+    bool has(std::string_view name) const;
     std::int64_t integer(std::string_view name) const;
     double real(std::string_view name) const;
     bool boolean(std::string_view name) const;

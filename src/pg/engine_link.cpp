@@ -116,7 +116,13 @@ std::unique_ptr<client::Connection> connect(EngineStart start) {
     return connection;
 }
 
+// An engine that says itself why it cannot start is believed at once.
+bool is_hopeless(const SupervisorState& state) {
+    return state.failed_starts >= (state.start_failure.message.empty() ? kHopelessStarts : 1);
+}
+
 [[noreturn]] void fail_to_greet(const std::optional<SupervisorState>& state) {
+    if (state && state->failed_starts > 0) throw_start_failure(state->start_failure);
     std::string detail;
     if (state) {
         detail = "The engine is in state \"" + state->state + "\".";
@@ -157,8 +163,7 @@ void greet(EngineLink& link, Clock::time_point limit) {
         }
         if (link.waits->wait(kStateMilliseconds, reply_wait_event()) != 0) continue;
         const auto state = current_supervisor_state();
-        const bool hopeless = state && state->failed_starts >= kHopelessStarts;
-        if (hopeless || Clock::now() >= limit) fail_to_greet(state);
+        if ((state && is_hopeless(*state)) || Clock::now() >= limit) fail_to_greet(state);
     }
 }
 

@@ -87,6 +87,7 @@ void describe_engine(Status& status) {
 std::vector<std::string> warnings(const std::optional<SupervisorState>& state, int supervisor) {
     std::vector<std::string> warnings;
     if (auto warning = service_policy_warning()) warnings.push_back(std::move(*warning));
+    if (supervisor != 0 && !state->device_warning.empty()) warnings.push_back(state->device_warning);
     if (supervisor != 0 && state->build_id != TENSILE_BUILD_ID)
         warnings.push_back(
             "The running engine is of build " + state->build_id +

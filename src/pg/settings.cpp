@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kMinMemory = 16 * 1024;  // kB
 constexpr int kDefaultMemory = 1024 * 1024;
+constexpr int kDefaultPinned = 256 * 1024;
 constexpr int kDefaultSpill = 10 * 1024 * 1024;
 constexpr int kMaxThreads = 256;
 constexpr int kDefaultQueueTimeout = 60 * 1000;  // ms
@@ -21,6 +22,7 @@ constexpr double kMinPoolShare = 0.01;
 struct Variables {
     int pool_size = kDefaultMemory;
     int host_memory = kDefaultMemory;
+    int pinned_memory = kDefaultPinned;
     char* spill_directory = nullptr;
     int spill_limit = kDefaultSpill;
     int threads = 0;
@@ -85,6 +87,11 @@ void define_settings() {
                             "Sets the memory for data sets, rows in transit and caches of all sessions together.",
                             nullptr, &variables.host_memory, kDefaultMemory, kMinMemory, MAX_KILOBYTES, PGC_SIGHUP,
                             GUC_UNIT_KB, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("tensile.pinned_memory",
+                            "Sets the part of tensile.host_memory that is page-locked for copies to and from a GPU.",
+                            "Changing it restarts the engine. 0 page-locks nothing; it has no effect on the CPU.",
+                            &variables.pinned_memory, kDefaultPinned, 0, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB,
+                            nullptr, nullptr, nullptr);
     DefineCustomStringVariable("tensile.spill_directory", "Sets the directory that tensors are swapped to.",
                                "An empty string means a place inside the data directory.", &variables.spill_directory,
                                "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_spill_directory, nullptr, nullptr);
@@ -115,6 +122,7 @@ EngineSettings engine_settings() {
     EngineSettings settings;
     settings.pool_size = bytes_of_kilobytes(variables.pool_size);
     settings.host_memory = bytes_of_kilobytes(variables.host_memory);
+    settings.pinned_memory = bytes_of_kilobytes(variables.pinned_memory);
     settings.spill_directory = variables.spill_directory;
     settings.spill_limit = bytes_of_kilobytes(variables.spill_limit);
     settings.threads = variables.threads;

@@ -11,13 +11,14 @@ namespace tensile {
 
 // The engine-wide settings (SIGHUP).
 struct EngineSettings {
-    std::uint64_t pool_size = 0;    // bytes
-    std::uint64_t host_memory = 0;  // bytes
-    std::string spill_directory;    // empty: in the run directory
-    std::uint64_t spill_limit = 0;  // bytes
-    int threads = 0;                // 0: all cores
-    std::string device;             // auto, cpu, cuda:N
-    std::string log_level;          // DEBUG1, LOG, WARNING
+    std::uint64_t pool_size = 0;      // bytes
+    std::uint64_t host_memory = 0;    // bytes
+    std::uint64_t pinned_memory = 0;  // bytes of them
+    std::string spill_directory;      // empty: in the run directory
+    std::uint64_t spill_limit = 0;    // bytes
+    int threads = 0;                  // 0: all cores
+    std::string device;               // auto, cpu, cuda:N
+    std::string log_level;            // DEBUG1, LOG, WARNING
 
     bool operator==(const EngineSettings&) const = default;
 };

@@ -17,6 +17,7 @@
 #include "pg/supervisor_process.h"
 #include "pg/supervisor_state.h"
 #include "pg/wait_set.h"
+#include "protocol/exit_status.h"
 #include "tensor/error.h"
 
 #include "pg/pg_api.h"
@@ -35,6 +36,7 @@ constexpr milliseconds kFirstDelay{100};         // before the second attempt in
 constexpr milliseconds kLongestDelay{10'000};    // while the engine does not even get ready
 constexpr milliseconds kLongestReadyDelay{500};  // while it does: clients wait for it
 constexpr seconds kHealthyTime{5};               // an engine that served so long starts the count of failures anew
+constexpr int kMostDeviceFaults = 3;             // in a row, before tensile.device = auto gives up the device
 constexpr seconds kOrderlyEndLimit{5};
 constexpr seconds kStartLimit{60};
 
@@ -146,19 +148,30 @@ class Supervisor {
     void settings_changed() {
         EngineSettings now = engine_settings();
         if (now == settings_ || leaving_) return;
-        const bool needs_restart = now.pool_size != settings_.pool_size || now.device != settings_.device;
+        const bool needs_restart = now.pool_size != settings_.pool_size || now.device != settings_.device ||
+                                   now.pinned_memory != settings_.pinned_memory;
         settings_ = std::move(now);
         if (needs_restart || phase_ == Phase::kWaiting) {
             report(LOG, "restarting the tensile engine for changed settings");
             restart_engine();
         } else if (engine_ && phase_ != Phase::kEnding) {
-            engine_->configure(settings_);
+            engine_->configure(settings_for_engine());
         }
+    }
+
+    // With `auto`, a device that has failed too often is left alone until the engine is restarted on purpose.
+    EngineSettings settings_for_engine() const {
+        EngineSettings settings = settings_;
+        if (settings.device == "auto" && device_faults_ >= kMostDeviceFaults) settings.device = "cpu";
+        return settings;
     }
 
     void restart_engine() {
         failures_ = 0;
+        device_faults_ = 0;
         state_.failed_starts = 0;
+        state_.start_failure = {};
+        state_.device_warning.clear();
         if (engine_) {
             end_engine();
         } else {
@@ -202,7 +215,7 @@ class Supervisor {
         if (std::exchange(started_before_, true)) ++state_.restarts;
         try {
             engine_ = EngineProcess::spawn(engine_path(), kRunDirectory, listening_);
-            engine_->configure(settings_);
+            engine_->configure(settings_for_engine());
         } catch (const Error& error) {
             // Of spawn(): there is no engine. Of configure(): it does not get ready, and is ended by its deadline.
             if (!engine_) return engine_failed(error.message(), /*was_ready=*/false);
@@ -216,12 +229,18 @@ class Supervisor {
         watch_engine();
     }
 
+    void engine_reports(EngineReport report) {
+        if (auto* ready = std::get_if<EngineReady>(&report)) return engine_ready(std::move(ready->device));
+        state_.start_failure = std::get<StartFailure>(std::move(report));
+    }
+
     void engine_ready(std::string device) {
         if (phase_ != Phase::kStarting) return;
         phase_ = Phase::kRunning;
         deadline_ = Clock::time_point::max();
         ready_at_ = Clock::now();
         state_.failed_starts = 0;
+        state_.start_failure = {};
         // The engine itself has told the log.
         report(DEBUG1, "tensile engine (PID " + std::to_string(engine_->pid()) + ") is ready on device " + device);
         state_.device = std::move(device);
@@ -232,6 +251,7 @@ class Supervisor {
         engine_->read_log(log_);
         replay_log();
         if (const auto rest = log_.rest()) replay(*rest);
+        if (auto report = engine_->try_receive_report()) engine_reports(std::move(*report));
         const std::string name = "tensile engine (PID " + std::to_string(engine_->pid()) + ")";
         const bool was_ready = !state_.device.empty();
         const bool healthy = was_ready && Clock::now() - ready_at_ >= kHealthyTime;
@@ -257,6 +277,20 @@ class Supervisor {
         if (killed_for_memory) reason += ", by the kernel for lack of memory";
         if (healthy) failures_ = 0;
         engine_failed(name + " " + reason, was_ready);
+        count_device_fault(status, healthy);
+    }
+
+    void count_device_fault(int status, bool healthy) {
+        const bool faulted =
+            WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(protocol::ExitStatus::kDeviceFault);
+        if (!faulted || healthy) device_faults_ = 0;
+        if (!faulted || ++device_faults_ != kMostDeviceFaults || settings_.device != "auto") return;
+        const std::string times = std::to_string(kMostDeviceFaults) + " times in a row";
+        report(WARNING, "tensile engine goes on with the CPU: its device has failed " + times,
+               "tensile.restart_engine() tries the device again.");
+        state_.device_warning = "The device has failed " + times +
+                                ", so the engine uses the CPU. tensile.restart_engine() tries the device again.";
+        publish("backing off");
     }
 
     void engine_failed(const std::string& message, bool was_ready) {
@@ -299,7 +333,7 @@ class Supervisor {
         if (ready == 0) return;
         engine_->read_log(log_);
         replay_log();
-        if (auto device = engine_->try_receive_ready()) engine_ready(std::move(*device));
+        if (auto report = engine_->try_receive_report()) engine_reports(std::move(*report));
         // A closed one would be ready for ever.
         const auto open = [&](int descriptor) {
             return descriptor == engine_->log_descriptor() || descriptor == engine_->control_descriptor();
@@ -337,7 +371,8 @@ class Supervisor {
     Clock::time_point ready_at_;
     bool leaving_ = false;
     bool started_before_ = false;
-    int failures_ = 0;  // in a row
+    int failures_ = 0;       // in a row
+    int device_faults_ = 0;  // in a row, of engines that did not serve long
     std::int64_t memory_kills_ = -1;
     std::string failure_reason_;  // what the engine said last before it gave up
 

@@ -121,6 +121,13 @@ void start_supervisor(const std::function<bool()>& reached) {
     start(reached, /*anyway=*/false);
 }
 
+void throw_start_failure(const StartFailure& failure) {
+    if (failure.message.empty()) return;
+    const bool valid = failure.sqlstate.size() == sqlstate::kSystemError.size();
+    throw Error(valid ? failure.sqlstate : std::string(sqlstate::kSystemError), failure.message, failure.detail,
+                failure.hint);
+}
+
 bool stop_engine() {
     const int supervisor = live_supervisor(current_supervisor_state());
     if (supervisor == 0) return false;
@@ -155,6 +162,7 @@ int restart_engine() {
                    call_postgres([] { return tensile::wait_event("TensileEngineStart"); }));
     if (!running()) {
         const auto state = current_supervisor_state();
+        if (state) throw_start_failure(state->start_failure);
         fail_to_start(state && !state->last_failure.empty() ? "Last failure: " + state->last_failure + "."
                                                             : std::string());
     }

@@ -23,6 +23,9 @@ int live_supervisor(const std::optional<SupervisorState>& state);
 // start it, 57P03 it does not come up.
 void start_supervisor(const std::function<bool()>& reached);
 
+// Throws what the engine has said of its failure to start; returns when it has said nothing.
+void throw_start_failure(const StartFailure& failure);
+
 // Stops engine and supervisor until restart_engine() or a restart of the server. False when none ran.
 bool stop_engine();
 

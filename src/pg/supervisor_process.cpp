@@ -192,8 +192,8 @@ void EngineProcess::configure(const EngineSettings& settings) {
     if (!control_) return;
     flatbuffers::FlatBufferBuilder builder;
     const auto message = protocol::CreateConfigurationDirect(
-        builder, settings.pool_size, settings.host_memory, settings.spill_directory.c_str(), settings.spill_limit,
-        settings.threads, settings.device.c_str(), settings.log_level.c_str());
+        builder, settings.pool_size, settings.host_memory, settings.pinned_memory, settings.spill_directory.c_str(),
+        settings.spill_limit, settings.threads, settings.device.c_str(), settings.log_level.c_str());
     std::string problem;
     const auto status = protocol::send_packet(control_.get(), protocol::seal_envelope(builder, message), -1,
                                               /*block=*/false, problem);
@@ -201,7 +201,7 @@ void EngineProcess::configure(const EngineSettings& settings) {
         throw Error(sqlstate::kIoError, "could not send the settings to the engine", problem + ".");
 }
 
-std::optional<std::string> EngineProcess::try_receive_ready() {
+std::optional<EngineReport> EngineProcess::try_receive_report() {
     if (!control_) return std::nullopt;
     alignas(protocol::kPacketAlignment) std::array<std::byte, protocol::kMaxPacket> packet;
     const protocol::Received received = protocol::receive_packet(control_.get(), packet, /*block=*/false);
@@ -210,9 +210,13 @@ std::optional<std::string> EngineProcess::try_receive_ready() {
     if (received.status == protocol::IoStatus::kOk) {
         std::string problem;
         const protocol::Envelope* envelope = protocol::open_envelope({packet.data(), received.bytes}, problem);
-        if (envelope != nullptr)
-            if (const auto* ready = envelope->message_as_EngineReady())
-                return std::string(protocol::text_of(ready->device()));
+        if (envelope != nullptr) {
+            const auto text = [](const flatbuffers::String* from) { return std::string(protocol::text_of(from)); };
+            if (const auto* ready = envelope->message_as_EngineReady()) return EngineReady{text(ready->device())};
+            if (const auto* error = envelope->message_as_ErrorReply())
+                return StartFailure{text(error->sqlstate()), text(error->message()), text(error->detail()),
+                                    text(error->hint())};
+        }
     }
     control_ = Descriptor();
     return std::nullopt;

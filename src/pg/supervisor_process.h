@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "pg/settings.h"
+#include "pg/supervisor_state.h"
 #include "protocol/descriptor.h"
 
 namespace tensile {
@@ -37,6 +39,12 @@ class EngineLogLines {
     std::string buffer_;
 };
 
+// What the engine says of its start: that it serves, or why it will not.
+struct EngineReady {
+    std::string device;
+};
+using EngineReport = std::variant<EngineReady, StartFailure>;
+
 class EngineProcess {
   public:
     // Starts `path`; the child accepts clients from `listening`. Throws Error 58030.
@@ -51,9 +59,8 @@ class EngineProcess {
     void read_log(EngineLogLines& lines);
     // Sends the settings. A child that is gone is no error: it will be reaped.
     void configure(const EngineSettings& settings);
-    // The device that the engine reports when it is ready to serve, if that has arrived. Closes a channel that has
-    // ended.
-    std::optional<std::string> try_receive_ready();
+    // The engine's report, if it has arrived. Closes a channel that has ended.
+    std::optional<EngineReport> try_receive_report();
 
     void terminate() const;  // asks for an orderly end
     void kill() const;

@@ -21,9 +21,10 @@
 
 namespace tensile {
 
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StartFailure, sqlstate, message, detail, hint)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SupervisorState, build_id, server_started_at, supervisor_pid, engine_pid, state,
                                    stopped_on_request, restarts, failed_starts, started_at, device, last_failure,
-                                   last_failure_at)
+                                   last_failure_at, start_failure, device_warning)
 
 void write_supervisor_state(const SupervisorState& state) {
     const std::string path = kStatePath;

@@ -10,6 +10,16 @@
 
 namespace tensile {
 
+// Why the engine cannot start, as it says itself; clients are told the same. Without a message: no such failure.
+struct StartFailure {
+    std::string sqlstate;
+    std::string message;
+    std::string detail;
+    std::string hint;
+
+    bool operator==(const StartFailure&) const = default;
+};
+
 struct SupervisorState {
     std::string build_id;
     std::int64_t server_started_at =
@@ -24,6 +34,8 @@ struct SupervisorState {
     std::string device;        // as the running engine names it
     std::string last_failure;  // empty: none
     std::string last_failure_at;
+    StartFailure start_failure;
+    std::string device_warning;  // the device is not used because it has failed too often; empty: nothing to tell
 
     bool operator==(const SupervisorState&) const = default;
 };

@@ -43,8 +43,8 @@ bool is_set(const StopFlag* stop) {
 }  // namespace
 
 struct JobRunner::State final : StepRegion::User {
-    State(Device& compute, Arbiter& turns, Job& run, std::string name)
-        : device(compute), arbiter(turns), job(run), label(std::move(name)) {}
+    State(Device& compute, Arbiter& turns, Job& run, std::string name, Precision computed_with)
+        : device(compute), arbiter(turns), job(run), label(std::move(name)), precision(computed_with) {}
     ~State() override {
         for (const auto& instance : instances)
             instance->cancel();
@@ -74,6 +74,7 @@ struct JobRunner::State final : StepRegion::User {
     Arbiter& arbiter;
     Job& job;
     std::string label;
+    Precision precision;
     JobMemory* memory = nullptr;     // from admission on
     std::optional<StepCosts> costs;  // too
     std::vector<JobProgram> programs;
@@ -98,7 +99,7 @@ struct JobRunner::State final : StepRegion::User {
 
 void JobRunner::State::lower_programs() {
     for (const Program& program : job.programs) {
-        programs.push_back({prepare_program(device, program, {}), {}});
+        programs.push_back({prepare_program(device, program, {.precision = precision}), {}});
         grains.push_back(feeding_grain(program));
     }
     pieces = assign_pieces(job, programs);
@@ -108,7 +109,8 @@ void JobRunner::State::lower_programs() {
 // Lowers the programs again, into shorter ops that give the same bits, between which more can move.
 void JobRunner::State::lower_for_movement() {
     for (JobProgram& program : programs) {
-        const LoweringOptions options = sliced({.split_chains = true}, job, program.planned->program);
+        const LoweringOptions options =
+            sliced({.split_chains = true, .precision = precision}, job, program.planned->program);
         program.planned = prepare_program(device, program.planned->program, options);
     }
     pieces = assign_pieces(job, programs);
@@ -318,8 +320,8 @@ void JobRunner::State::move_to(JobGrant& next, const StopFlag* stop) {
     ++replans;
 }
 
-JobRunner::JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label)
-    : state_(std::make_unique<State>(device, arbiter, job, std::move(label))) {
+JobRunner::JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label, Precision precision)
+    : state_(std::make_unique<State>(device, arbiter, job, std::move(label), precision)) {
     state_->lower_programs();
 }
 
@@ -398,6 +400,13 @@ std::vector<PlanRow> JobRunner::plan() const {
 
 std::vector<CostFigure> JobRunner::cost_figures(std::size_t limit) const {
     return state_->costs->figures(limit);
+}
+
+AlgorithmChoices JobRunner::algorithm_choices() const {
+    AlgorithmChoices choices;
+    for (const JobProgram& program : state_->programs)
+        choices.merge(program.planned->executable->algorithm_choices());
+    return choices;
 }
 
 std::vector<TensorRow> JobRunner::tensors() const {

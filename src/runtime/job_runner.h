@@ -48,7 +48,7 @@ struct JobUsage {
 class JobRunner {
   public:
     // Lowers every program and plans it in place. Nothing is taken from the pool yet. `job` outlives the runner.
-    JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label);
+    JobRunner(Device& device, Arbiter& arbiter, Job& job, std::string label, Precision precision = Precision::kFloat32);
     ~JobRunner();
 
     // Bytes with which nothing moves: variables, constants, and the step region of the greatest program.
@@ -74,6 +74,8 @@ class JobRunner {
     std::vector<PlanRow> plan() const;
     // What the cost model knows of the ops in this job's programs.
     std::vector<CostFigure> cost_figures(std::size_t limit) const;
+    // Which algorithms the device has chosen for them.
+    AlgorithmChoices algorithm_choices() const;
 
   private:
     struct State;

@@ -22,6 +22,7 @@ is($node->safe_psql('postgres', "SELECT name, context, unit, min_val FROM pg_set
 		'tensile.host_memory|sighup|kB|16384',
 		'tensile.log_level|sighup||',
 		'tensile.max_pool_share|superuser||0.01',
+		'tensile.pinned_memory|sighup|kB|0',
 		'tensile.pool_size|sighup|kB|16384',
 		'tensile.queue_timeout|user|ms|0',
 		'tensile.spill_directory|sighup||',
@@ -63,7 +64,8 @@ $node->reload;
 ok($node->poll_query_until('postgres', "SELECT state <> 'running' AND last_failure LIKE '%cuda:63%' FROM tensile.engine_status()"),
 	'the status tells why the engine does not start');
 my (undef, undef, $error) = $node->psql('postgres', 'TABLE tensile.methods', extra_params => [ '-v', 'VERBOSITY=verbose' ]);
-like($error, qr/57P03.*DETAIL:.*cuda:63/s, 'a call fails and tells why');
+like($error, qr/ERROR:  (0A000|22023|58000): device "cuda:63" is not available.*DETAIL:.*HINT:/s, 'a call fails and tells why');
+is(sqlstate_of($node, 'SELECT tensile.restart_engine()'), $error =~ /ERROR:  (\w{5})/ ? $1 : 'none', 'so does a restart on request');
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET tensile.device');
 $node->reload;
 ok($node->poll_query_until('postgres', "SELECT state = 'running' FROM tensile.engine_status()"), 'the next good setting starts it');

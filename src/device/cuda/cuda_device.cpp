@@ -45,8 +45,8 @@ TensileDeviceProperties CudaDevice::ask_properties() const {
     return properties;
 }
 
-std::uint64_t CudaDevice::free_bytes() const {
-    return ask_properties().free_bytes;
+std::optional<DeviceHardware> CudaDevice::hardware() const {
+    return DeviceHardware{name_, driver_, memory_bytes_, ask_properties().free_bytes};
 }
 
 bool CudaDevice::supports(const Op& op, DType dtype) const {

@@ -27,6 +27,9 @@ class CudaDevice final : public Device {
     CudaDevice& operator=(const CudaDevice&) = delete;
 
     const DeviceProperties& properties() const override { return properties_; }
+    // Free bytes are asked anew at each call.
+    std::optional<DeviceHardware> hardware() const override;
+    bool computes_in(Precision) const override { return true; }
     bool supports(const Op& op, DType dtype) const override;
     std::unique_ptr<Executable> lower(const Program& program, const LoweringOptions& options) override;
     std::unique_ptr<Stream> create_stream(StreamClass stream_class, StreamPriority priority) override;
@@ -39,18 +42,10 @@ class CudaDevice final : public Device {
     void set_threads(int threads) override;
     int threads() const override;
 
-    // "NVIDIA H100 80GB HBM3"
-    const std::string& name() const { return name_; }
-    // "driver 580.65, CUDA 13.0"
-    const std::string& driver() const { return driver_; }
-    std::uint64_t memory_bytes() const { return memory_bytes_; }
-    // Asked anew at each call.
-    std::uint64_t free_bytes() const;
-
     // The algorithms that results depend on, for problems that were lowered or merged so far. To be stored, and given
     // back before programs are lowered in another process, so that they give the same bits.
     AlgorithmChoices algorithm_choices() const { return kernels_.choices(); }
-    void merge_algorithm_choices(const AlgorithmChoices& choices) { kernels_.merge_choices(choices); }
+    void merge_algorithm_choices(const AlgorithmChoices& choices) override { kernels_.merge_choices(choices); }
 
   private:
     TensileDeviceProperties ask_properties() const;

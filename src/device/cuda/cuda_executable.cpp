@@ -8,6 +8,14 @@ std::unique_ptr<Binding> CudaExecutable::bind(std::span<std::byte* const> addres
     return std::make_unique<CudaBinding>(program_, addresses);
 }
 
+AlgorithmChoices CudaExecutable::algorithm_choices() const {
+    AlgorithmChoices choices;
+    for (const CudaOp& op : program_->ops)
+        if (std::vector<std::uint8_t> choice = op.kernel->choice(); !choice.empty())
+            choices.emplace(op.kernel->problem(), std::move(choice));
+    return choices;
+}
+
 CudaBinding::CudaBinding(std::shared_ptr<const CudaProgram> program, std::span<std::byte* const> addresses)
     : program_(std::move(program)), pointers_(program_->pointer_count) {
     if (addresses.size() != program_->lowered.tensors.size())

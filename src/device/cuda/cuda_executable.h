@@ -16,6 +16,7 @@ class CudaExecutable final : public Executable {
     explicit CudaExecutable(CudaProgram program) : program_(std::make_shared<const CudaProgram>(std::move(program))) {}
 
     const LoweredProgram& lowered() const override { return program_->lowered; }
+    AlgorithmChoices algorithm_choices() const override;
     std::unique_ptr<Binding> bind(std::span<std::byte* const> addresses) const override;
 
   private:

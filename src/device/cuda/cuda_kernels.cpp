@@ -9,8 +9,8 @@ constexpr std::size_t kMostChoices = 20000;
 
 }  // namespace
 
-CudaKernel::CudaKernel(std::shared_ptr<const CudaContext> context, const TensileOpProblem& problem)
-    : context_(std::move(context)) {
+CudaKernel::CudaKernel(std::shared_ptr<const CudaContext> context, const TensileOpProblem& problem, std::string text)
+    : context_(std::move(context)), text_(std::move(text)) {
     info_.size = sizeof info_;
     context_->call("prepare operation \"" + std::string(problem.name) + "\"", context_->table().prepare,
                    context_->device(), &problem, &kernel_, &info_);
@@ -31,7 +31,7 @@ std::shared_ptr<const CudaKernel> CudaKernels::prepare(const CudaProblem& proble
         view.choice = choice->second.data();
         view.choice_bytes = choice->second.size();
     }
-    const auto kernel = std::make_shared<const CudaKernel>(context_, view);
+    const auto kernel = std::make_shared<const CudaKernel>(context_, view, problem.text());
     // The plug-in passes over a choice that it cannot use.
     if (choice != choices_.end())
         choice->second = kernel->choice();

@@ -18,12 +18,14 @@ namespace tensile {
 // A kernel of the plug-in, released with the object.
 class CudaKernel {
   public:
-    CudaKernel(std::shared_ptr<const CudaContext> context, const TensileOpProblem& problem);
+    // `text`: that of the problem.
+    CudaKernel(std::shared_ptr<const CudaContext> context, const TensileOpProblem& problem, std::string text);
     ~CudaKernel();
     CudaKernel(const CudaKernel&) = delete;
     CudaKernel& operator=(const CudaKernel&) = delete;
 
     TensileKernel* get() const { return kernel_; }
+    const std::string& problem() const { return text_; }
     std::uint64_t scratch_bytes() const { return info_.scratch_bytes; }
     // Whether output 0 may lie in the buffer of that input.
     bool may_overwrite(std::size_t input) const { return input < 64 && (info_.overwritable_inputs >> input & 1) != 0; }
@@ -31,12 +33,10 @@ class CudaKernel {
 
   private:
     std::shared_ptr<const CudaContext> context_;
+    std::string text_;
     TensileKernel* kernel_ = nullptr;
     TensileKernelInfo info_{};
 };
-
-// The plug-in's choice by the text of the problem. What it means depends on device and libraries.
-using AlgorithmChoices = std::map<std::string, std::vector<std::uint8_t>>;
 
 class CudaKernels {
   public:

@@ -8,6 +8,7 @@
 
 #include "models/forecast/window_driver.h"
 #include "models/forecast/window_programs.h"
+#include "models/precision_option.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -78,6 +79,7 @@ std::vector<OptionDeclaration> window_training_options(const WindowTrainingDefau
          1e9,
          {},
          "Greatest norm of the gradient of a step; 0 sets no limit."},
+        precision_option(),
     };
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "models/precision_option.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -106,6 +107,7 @@ std::span<const OptionDeclaration> mlp_option_declarations() {
          {},
          "Epochs without a lower validation loss after which training stops. The best epoch's weights are kept; with 0 "
          "the last one's. Has no effect without validation rows."},
+        precision_option(),
         {"seed", kInteger, "0", 0, kGreatestSeed, {}, "Seed of everything random: split, weights, order, dropout."},
     };
     return declarations;

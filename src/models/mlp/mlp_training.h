@@ -9,6 +9,7 @@
 #include "models/mlp/mlp_driver.h"
 #include "models/mlp/mlp_network.h"
 #include "models/model_family.h"
+#include "models/precision_option.h"
 #include "models/table/packed_table.h"
 
 namespace tensile {
@@ -21,6 +22,7 @@ class MlpTraining final : public Training {
     void append_rows(const RawRows& rows) override;
     void finish_rows(const std::atomic<bool>* stop) override;
     std::uint64_t bytes() const override;
+    Precision precision() const override { return precision_of(declared_options_); }
     Job& job() override;
     TrainingProgress progress() const override;
     std::vector<LogLine> take_log() override;

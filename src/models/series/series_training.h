@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/model_family.h"
+#include "models/precision_option.h"
 #include "models/series/mode_graph.h"
 #include "models/series/series_builder.h"
 #include "models/series/series_method.h"
@@ -37,6 +38,7 @@ class SeriesTraining final : public Training {
     void begin_side_table(std::size_t index, std::span<const ColumnDescription> columns) override;
     void finish_rows(const std::atomic<bool>* stop) override;
     std::uint64_t bytes() const override;
+    Precision precision() const override { return precision_of(declared_options_); }
     Job& job() override;
     TrainingProgress progress() const override;
     std::vector<LogLine> take_log() override;

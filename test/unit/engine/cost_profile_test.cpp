@@ -31,6 +31,31 @@ TEST(CostProfile, NothingMeasuredIsNoText) {
     EXPECT_EQ(merged("", model), 0U);
 }
 
+TEST(CostProfile, ChosenAlgorithmsTravelToTheSameDeviceWhateverItsThreads) {
+    const AlgorithmChoices choices = {{"matmul(f32[256?0, 64])", {0x00, 0xff, 0x1a}}, {"convolution \"x\"", {7}}};
+    const std::string text = write_cost_profile(kDevice, kThreads, some_figures(), choices);
+    EXPECT_EQ(algorithm_choices_in(text, kDevice), choices);
+    EXPECT_EQ(algorithm_choices_in(write_cost_profile(kDevice, kThreads + 1, {}, choices), kDevice), choices);
+    EXPECT_TRUE(algorithm_choices_in(text, {"cpu", "AVX2", "oneDNN 3"}).empty());
+    EXPECT_TRUE(algorithm_choices_in(write_cost_profile(kDevice, kThreads, some_figures()), kDevice).empty());
+    CostModel model(kRates);
+    EXPECT_EQ(merged(text, model), 2U);
+}
+
+TEST(CostProfile, ChosenAlgorithmsAreBoundedAndChecked) {
+    AlgorithmChoices many;
+    for (int i = 0; i < 1000; ++i)
+        many.emplace("problem " + std::to_string(i), std::vector<std::uint8_t>(64, 1));
+    const std::string text = write_cost_profile(kDevice, kThreads, some_figures(), many);
+    EXPECT_LE(text.size(), kMaxProfileBytes);
+    EXPECT_GT(algorithm_choices_in(text, kDevice).size(), 50U);
+    CostModel model(kRates);
+    EXPECT_EQ(merged(text, model), 2U) << "figures have room beside them";
+    const std::string header = R"({"device":"cpu","instruction_set":"AVX2","library":"oneDNN \"2.6\"","choices":)";
+    for (const char* made_up : {R"({"a":"0"}})", R"({"a":"zz"}})", R"({"a":""}})", R"({"a":7}})", "[]}", "7}", "{"})
+        EXPECT_TRUE(algorithm_choices_in(header + made_up, kDevice).empty()) << made_up;
+}
+
 TEST(CostProfile, OtherMachinesDoNotCount) {
     const std::string text = write_cost_profile(kDevice, kThreads, some_figures());
     CostModel model(kRates);

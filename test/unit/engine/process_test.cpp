@@ -37,32 +37,16 @@ TEST(ProcessArguments, MustBeCompleteAndNumbers) {
 TEST(Settings, AreReadFromTheSupervisorsMessage) {
     flatbuffers::FlatBufferBuilder builder;
     builder.Finish(
-        protocol::CreateConfigurationDirect(builder, 1 << 26, 1 << 27, "/spill", 1 << 28, 3, "cpu", "DEBUG1"));
+        protocol::CreateConfigurationDirect(builder, 1 << 26, 1 << 27, 1 << 25, "/spill", 1 << 28, 3, "cpu", "DEBUG1"));
     const Settings settings = settings_from(*flatbuffers::GetRoot<protocol::Configuration>(builder.GetBufferPointer()));
     EXPECT_EQ(settings.pool_size, 1U << 26);
     EXPECT_EQ(settings.host_memory, 1U << 27);
+    EXPECT_EQ(settings.pinned_memory, 1U << 25);
     EXPECT_EQ(settings.spill_directory, "/spill");
     EXPECT_EQ(settings.spill_limit, 1U << 28);
     EXPECT_EQ(settings.threads, 3);
     EXPECT_EQ(settings.device, "cpu");
     EXPECT_EQ(settings.log_level, LogLevel::kDebug);
-}
-
-TEST(Settings, ADeviceMustBeOneOfThisBuild) {
-    Settings settings;
-    EXPECT_NO_THROW(require_supported_device(settings));
-    settings.device = "cpu";
-    EXPECT_NO_THROW(require_supported_device(settings));
-    for (const auto& [device, code] :
-         {std::pair("cuda:0", sqlstate::kFeatureNotSupported), std::pair("abacus", sqlstate::kInvalidParameterValue)}) {
-        settings.device = device;
-        try {
-            require_supported_device(settings);
-            FAIL() << device;
-        } catch (const Error& error) {
-            EXPECT_EQ(error.sqlstate(), code);
-        }
-    }
 }
 
 }  // namespace

@@ -162,6 +162,36 @@ TEST(Training, UserMistakesAreErrorsAndTheSessionGoesOn) {
     EXPECT_EQ(attempt("mlp", "{}", "y"), "");
 }
 
+TEST(Training, TheModelTellsWhichDeviceMadeIt) {
+    TestEngine engine;
+    const auto connection = engine.connect();
+    const DeviceProperties& device = engine.resources().device.properties();
+    const client::TrainedModel model = train_example(*connection);
+    EXPECT_TRUE(model.manifest.ends_with(",\"trained_on\":{\"device\":\"cpu\",\"instruction_set\":\"" +
+                                         device.instruction_set + "\",\"library\":\"" + device.kernel_library + "\"}}"))
+        << model.manifest;
+}
+
+TEST(Training, APrecisionThatTheDeviceDoesNotHaveIsRefusedBeforeRowsAreRead) {
+    TestEngine engine;
+    const auto connection = engine.connect();
+    const BlockBuilder rows = example_rows(50);
+    const std::vector<client::ColumnDeclaration> columns = rows.declarations();
+    const std::vector<std::string_view> targets = {"y"};
+    client::request_training(*connection, {"example", "mlp", R"({"precision": "bf16"})", targets, columns});
+    try {
+        client::exchange(*connection);
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_EQ(error.sqlstate(), sqlstate::kFeatureNotSupported);
+        EXPECT_EQ(error.message(), "precision \"bf16\" takes a GPU");
+        EXPECT_EQ(error.detail(), "The engine computes on device \"cpu\".");
+        EXPECT_EQ(error.hint(), "Use precision \"float32\", or a CUDA device (setting tensile.device).");
+    }
+    client::request_training(*connection, {"example", "mlp", R"({"precision": "float32"})", targets, columns});
+    EXPECT_NO_THROW(client::expect<protocol::Accepted>(client::exchange(*connection)));
+}
+
 TEST(Training, NoRowsAreAnError) {
     TestEngine engine;
     const auto connection = engine.connect();

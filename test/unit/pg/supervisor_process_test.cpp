@@ -18,6 +18,7 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/envelope.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -159,6 +160,34 @@ TEST_F(SupervisorProcess, TellsWhichSignalKilledIt) {
     const int status = finish(process, lines);
     EXPECT_TRUE(WIFSIGNALED(status));
     EXPECT_EQ(describe_exit(status), "was terminated by signal 9: Killed");
+}
+
+// What an engine writes to its control channel, here written to the parent's end by the test itself.
+TEST_F(SupervisorProcess, TellsOfTheStartAsTheEngineReportsIt) {
+    const auto report_of = [&](const auto& write) {
+        flatbuffers::FlatBufferBuilder builder;
+        const auto packet = protocol::seal_envelope(builder, write(builder));
+        const fs::path file = folder_ / "packet";
+        std::ofstream(file, std::ios::binary)
+            .write(reinterpret_cast<const char*>(packet.data()), static_cast<std::streamsize>(packet.size()));
+        // One write, so one packet.
+        auto process = spawn("dd if='" + file.string() + "' bs=65536 count=1 >&4 2>/dev/null; sleep 1000");
+        pollfd entry{process.control_descriptor(), POLLIN, 0};
+        ::poll(&entry, 1, 10'000);
+        auto report = process.try_receive_report();
+        process.kill();
+        std::vector<EngineLogLine> lines;
+        finish(process, lines);
+        return report;
+    };
+    const auto ready = report_of([](auto& builder) { return protocol::CreateEngineReadyDirect(builder, "cpu"); });
+    ASSERT_TRUE(ready.has_value());
+    EXPECT_EQ(std::get<EngineReady>(*ready).device, "cpu");
+    const auto failed = report_of([](auto& builder) {
+        return protocol::CreateErrorReplyDirect(builder, "58000", "no device", "A detail.", "A hint.");
+    });
+    ASSERT_TRUE(failed.has_value());
+    EXPECT_EQ(std::get<StartFailure>(*failed), (StartFailure{"58000", "no device", "A detail.", "A hint."}));
 }
 
 TEST_F(SupervisorProcess, MissingExecutableIsAnError) {

@@ -89,8 +89,9 @@ std::map<std::string, std::string> seeds() {
     add("hello", [](auto& b) { return CreateHelloDirect(b, 1, "build", 42, "alice", "shop", "psql"); });
     add("hello_reply", [](auto& b) { return CreateHelloReply(b, 43, 7); });
     add("error_reply", [](auto& b) { return CreateErrorReplyDirect(b, "22023", "wrong", "Detail.", "Hint."); });
-    add("configuration",
-        [](auto& b) { return CreateConfigurationDirect(b, 1 << 30, 1 << 30, "/spill", 1 << 30, 2, "cpu", "LOG"); });
+    add("configuration", [](auto& b) {
+        return CreateConfigurationDirect(b, 1 << 30, 1 << 30, 1 << 28, "/spill", 1 << 30, 2, "cpu", "LOG");
+    });
     add("engine_ready", [](auto& b) { return CreateEngineReadyDirect(b, "cpu"); });
     add("train_begin", [](auto& b) {
         const auto model = b.CreateString("churn");
