@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "device/device.h"
+#include "memory/device_bridge.h"
+#include "memory/host_budget.h"
 #include "runtime/device_calibration.h"
 #include "runtime/job_runner.h"
 #include "support/network_trainings.h"
@@ -29,16 +32,19 @@ inline std::uint64_t comfortable_bytes_of(Device& device, const NetworkTraining&
     return JobRunner(device, arbiter, *training.job, training.name).extent_bytes();
 }
 
-// One for each device: the pool's slab is taken once. `spill_directory` is where moved tensors go that no page-locked
-// memory is left for.
+// One for each device: slab and page-locked memory are taken once. `spill_directory` is where moved tensors go that
+// there is no room for in `pinned_bytes`, of which a synchronous device uses none.
 class JobEngine {
   public:
-    JobEngine(Device& device, std::uint64_t pool_bytes, std::string spill_directory)
+    JobEngine(Device& device, std::uint64_t pool_bytes, std::string spill_directory,
+              std::uint64_t pinned_bytes = std::uint64_t{64} << 20)
         : device_(device),
-          arbiter_(device),
+          host_(pinned_bytes + kHostBytes),
           pool_(device, pool_bytes),
+          bridge_(device.is_synchronous() ? nullptr : std::make_unique<DeviceBridge>(device, host_, pinned_bytes)),
+          arbiter_(device),
           memory_(pool_, std::move(spill_directory), kSpillLimit, {minimum_bytes, plan_job},
-                  measure_rates(device, pool_)) {}
+                  measure_rates(device, pool_), bridge_.get()) {}
 
     TrainingOutcome run(const NetworkTraining& training, const PoolShare& share = PoolShare()) {
         using Clock = std::chrono::steady_clock;
@@ -64,7 +70,7 @@ class JobEngine {
     TensorPool& pool() { return pool_; }
     // Seconds that so many bytes take over the link when nothing is in their way, one direction after the other.
     double transfer_seconds(const MoveCounters& moved) const {
-        const LinkModel link = memory_.link.model();
+        const LinkModel link = bridge_ != nullptr ? bridge_->link().model() : memory_.link.model();
         const auto seconds = [](std::uint64_t bytes, double rate) {
             return rate > 0 ? static_cast<double>(bytes) / rate : 0;
         };
@@ -74,9 +80,13 @@ class JobEngine {
   private:
     static constexpr std::uint64_t kSpillLimit = std::uint64_t{32} << 30;
 
+    static constexpr std::uint64_t kHostBytes = std::uint64_t{8} << 30;
+
     Device& device_;
-    Arbiter arbiter_;
+    HostBudget host_;
     TensorPool pool_;
+    std::unique_ptr<DeviceBridge> bridge_;  // null where the device is synchronous
+    Arbiter arbiter_;
     JobMemory memory_;
 };
 
