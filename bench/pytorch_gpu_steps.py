@@ -22,7 +22,7 @@ WARM_UP = 5
 SIZES = {
     "mlp": {
         "large": dict(batch=8192, inputs=1024, layers=4, width=4096, classes=1000),
-        "tiny": dict(batch=16, inputs=8, layers=2, width=16, classes=3),
+        "tiny": dict(batch=512, inputs=32, layers=8, width=64, classes=3),
     },
     "resnet": {
         "large": dict(batch=128, pixels=224, width=1.0, classes=1000),

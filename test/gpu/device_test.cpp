@@ -2,6 +2,7 @@
 // process's context, so it has to be run in a process of its own (--gtest_filter=GpuFault.*).
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,21 +15,23 @@ namespace tensile::test {
 namespace {
 
 TEST(GpuDevice, SaysWhatItIs) {
-    GpuUnderTest under_test;
-    const CudaDevice* const gpu = &under_test.device();
-    EXPECT_FALSE(gpu->name().empty());
-    EXPECT_FALSE(gpu->driver().empty());
-    EXPECT_GT(gpu->memory_bytes(), 0U);
-    EXPECT_LE(gpu->free_bytes(), gpu->memory_bytes());
-    EXPECT_EQ(gpu->properties().kind, "cuda");
-    EXPECT_FALSE(gpu->properties().instruction_set.empty());
-    EXPECT_FALSE(gpu->properties().kernel_library.empty());
-    print_figure("device.name", gpu->name());
-    print_figure("device.driver", gpu->driver());
-    print_figure("device.architecture", gpu->properties().instruction_set);
-    print_figure("device.libraries", gpu->properties().kernel_library);
-    print_figure("device.memory_mebibytes", std::to_string(gpu->memory_bytes() >> 20));
-    print_figure("device.free_mebibytes", std::to_string(gpu->free_bytes() >> 20));
+    GpuUnderTest gpu;
+    const DeviceProperties& properties = gpu.device().properties();
+    const std::optional<DeviceHardware> hardware = gpu.device().hardware();
+    ASSERT_TRUE(hardware);
+    EXPECT_FALSE(hardware->name.empty());
+    EXPECT_FALSE(hardware->driver.empty());
+    EXPECT_GT(hardware->memory_bytes, 0U);
+    EXPECT_LE(hardware->free_bytes, hardware->memory_bytes);
+    EXPECT_EQ(properties.kind, "cuda");
+    EXPECT_FALSE(properties.instruction_set.empty());
+    EXPECT_FALSE(properties.kernel_library.empty());
+    print_figure("device.name", hardware->name);
+    print_figure("device.driver", hardware->driver);
+    print_figure("device.architecture", properties.instruction_set);
+    print_figure("device.libraries", properties.kernel_library);
+    print_figure("device.memory_mebibytes", std::to_string(hardware->memory_bytes >> 20));
+    print_figure("device.free_mebibytes", std::to_string(hardware->free_bytes >> 20));
 }
 
 TEST(GpuFault, IllegalAccessEndsTheDevice) {

@@ -34,6 +34,10 @@ TrainingOutcome run_with_room(Device& device, std::string_view network) {
     return engine.run(training_of(network));
 }
 
+std::uint64_t free_bytes(GpuUnderTest& gpu) {
+    return gpu.device().hardware().value().free_bytes;
+}
+
 std::string in_exponents(double value) {
     char text[32];
     std::snprintf(text, sizeof text, "%.2e", value);
@@ -101,9 +105,9 @@ TEST(GpuClients, SixteenTrainInHalfOfWhatTheyNeed) {
     const TrainingOutcome alone = run_with_room(GpuUnderTest().device(), "mlp");
     GpuUnderTest gpu;
     const std::uint64_t need = comfortable_bytes_of(gpu.device(), training_of("mlp"));
-    const std::uint64_t before = gpu.device().free_bytes();
+    const std::uint64_t before = free_bytes(gpu);
     JobEngine engine(gpu.device(), kClients * need / 2, ::testing::TempDir());
-    const std::uint64_t with_pool = gpu.device().free_bytes();
+    const std::uint64_t with_pool = free_bytes(gpu);
 
     std::vector<std::string> failures(kClients);
     std::atomic<int> right{0};
@@ -118,7 +122,7 @@ TEST(GpuClients, SixteenTrainInHalfOfWhatTheyNeed) {
                 } catch (const Error& error) {
                     failures[static_cast<std::size_t>(client)] = error.what();
                 }
-                const std::uint64_t free = gpu.device().free_bytes();
+                const std::uint64_t free = free_bytes(gpu);
                 std::uint64_t seen = least_free;
                 while (free < seen && !least_free.compare_exchange_weak(seen, free)) {
                 }
