@@ -3,9 +3,9 @@
 //
 // The part of CUDA that kernels may use is what the emulation knows: threadIdx, blockIdx, blockDim, gridDim (x, y and
 // z), static __shared__ arrays, __syncthreads, __syncwarp, __shfl_sync, __shfl_xor_sync, __shfl_down_sync (float, int,
-// unsigned), integer atomicAdd, atomicMax and atomicMin, __popc, __ldg, __restrict__, and the math functions of <cmath>
-// with an f (expf, logf, sqrtf, rsqrtf, tanhf, erff, fmaf, fmaxf, fminf, rintf, ...). Every thread of a block reaches
-// every __syncthreads and __shfl of the block.
+// unsigned), __match_any_sync, integer atomicAdd, atomicMax and atomicMin, __popc, __ldg, __restrict__, and the math
+// functions of <cmath> with an f (expf, logf, sqrtf, rsqrtf, tanhf, erff, fmaf, fmaxf, fminf, rintf, ...). Every thread
+// of a block reaches every __syncthreads and __shfl of the block.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -55,7 +55,7 @@ struct AffineConstant {
     float offset;
 };
 
-struct MovingAverage {
+struct MovingAverage : UpdateInPlace {
     explicit MovingAverage(const OpProblem& problem) : momentum(static_cast<float>(problem.number("momentum"))) {}
     __device__ float operator()(float running, float sample) const {
         return momentum * running + (1 - momentum) * sample;

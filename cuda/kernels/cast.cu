@@ -48,6 +48,11 @@ __device__ BFloat16 to_bfloat16(float value) {
     return {static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16)};
 }
 
+template <typename T>
+constexpr T kLeast = std::numeric_limits<T>::min();
+template <typename T>
+constexpr T kMost = std::numeric_limits<T>::max();
+
 template <typename To, typename From>
 struct Cast {
     __device__ To operator()(From value) const {
@@ -65,19 +70,16 @@ struct Cast {
     }
 
   private:
-    static constexpr To kLeast = std::numeric_limits<To>::min();
-    static constexpr To kMost = std::numeric_limits<To>::max();
-
     __device__ static To saturate(From value) {
         if constexpr (std::is_floating_point_v<From>) {
             if (value != value) return 0;
             // The upper limit of i64 is not a floating number; the next one above it is 2^63.
-            if (value >= static_cast<From>(kMost)) return kMost;
-            if (value <= static_cast<From>(kLeast)) return kLeast;
+            if (value >= static_cast<From>(kMost<To>)) return kMost<To>;
+            if (value <= static_cast<From>(kLeast<To>)) return kLeast<To>;
         } else {
             // Every integer type here fits into 64 bits with a sign.
-            if (std::int64_t{value} > std::int64_t{kMost}) return kMost;
-            if (std::int64_t{value} < std::int64_t{kLeast}) return kLeast;
+            if (std::int64_t{value} > std::int64_t{kMost<To>}) return kMost<To>;
+            if (std::int64_t{value} < std::int64_t{kLeast<To>}) return kLeast<To>;
         }
         return static_cast<To>(value);
     }

@@ -18,6 +18,9 @@
 
 namespace tensile::cuda {
 
+// Base of the functor of an op that updates input 0 in place (graph/op.h: aliases).
+struct UpdateInPlace {};
+
 template <typename Out, typename Functor, typename... In>
 __device__ void map_vector(const Functor& functor, Vector<Out, kVectorElements>& y,
                            const Vector<In, kVectorElements>&... x) {
@@ -47,6 +50,8 @@ class ElementwiseKernel final : public Kernel {
         : name_(problem.name), type_(problem.outputs[0]), functor_(make_functor(problem)) {}
 
     std::uint64_t overwritable_inputs() const override {
+        // The place of an update's output is settled.
+        if constexpr (std::is_base_of_v<UpdateInPlace, Functor>) return 0;
         std::uint64_t bits = 0;
         int input = 0;
         ((bits |= std::uint64_t{sizeof(In) == sizeof(Out)} << input++), ...);

@@ -35,11 +35,13 @@ struct Sums {
     // Two rows a window: the part in it of the run that came from before, and of the run that goes on after it.
     Elements* parts;
     Elements* result;
-    bool is_dense;  // the result is a table: a run's sum goes to the row that it names
+    // The table row that each slot of the result stands for. Null: the result is a table, and a run's sum goes to its
+    // row.
+    std::int32_t* slot_rows;
 
     __device__ Elements* part(std::int64_t window, int which) const { return parts + (2 * window + which) * vectors; }
     __device__ Elements* target(std::int64_t run) const {
-        return result + (is_dense ? std::int64_t{runs.rows[run]} : run) * vectors;
+        return result + (slot_rows == nullptr ? std::int64_t{runs.rows[run]} : run) * vectors;
     }
 
     // Column `column` of the rows of sorted entries [begin, end), added up in order.
@@ -69,10 +71,13 @@ __device__ inline std::int64_t least(std::int64_t a, std::int64_t b) {
 }
 
 // Work items are the runs, each up to the end of the window that it begins in, then the windows, each the part of the
-// run that came from before. Slots of the result without a run get zeros, unless it is dense.
+// run that came from before. Slots of the result without a run get zeros.
 template <int kElements>
 __global__ void sum_windows(Sums<kElements> sums) {
     const std::int64_t runs = *sums.runs.count;
+    if (sums.slot_rows != nullptr)
+        for (std::int64_t slot = grid_thread(); slot < sums.slots; slot += grid_threads())
+            sums.slot_rows[slot] = slot < runs ? static_cast<std::int32_t>(sums.runs.rows[slot]) : -1;
     for (RowWalk at(sums.vectors); at.row < sums.slots + sums.windows; at.advance()) {
         if (at.row < sums.slots) {
             const std::int64_t run = at.row;
@@ -83,7 +88,7 @@ __global__ void sum_windows(Sums<kElements> sums) {
                 const std::int64_t window_end = (window + 1) * kRunWindow;
                 auto* to = end <= window_end ? sums.target(run) : sums.part(window, 1);
                 to[at.column] = sums.sum_entries(begin, least(end, window_end), at.column);
-            } else if (!sums.is_dense) {
+            } else if (sums.slot_rows != nullptr) {
                 sums.result[run * sums.vectors + at.column] = {};
             }
         } else {
@@ -115,13 +120,6 @@ __global__ void join_windows(Sums<kElements> sums) {
     }
 }
 
-// The row that each slot stands for, -1 where there is no run.
-__global__ void name_slots(RowRuns runs, std::int64_t slots, std::int32_t* indices) {
-    const std::int64_t count = *runs.count;
-    for (std::int64_t slot = grid_thread(); slot < slots; slot += grid_threads())
-        indices[slot] = slot < count ? static_cast<std::int32_t>(runs.rows[slot]) : -1;
-}
-
 template <bool kDense>
 class RowSumKernel final : public Kernel {
   public:
@@ -145,9 +143,6 @@ class RowSumKernel final : public Kernel {
         if (rows_.rows() == 0 || table_rows_ == 0) return;
         const RowRuns runs = finder_.find(stream, arguments.input<std::int32_t>(1), arguments.scratch);
         const std::int64_t slots = std::min(rows_.rows(), table_rows_);
-        if constexpr (!kDense)
-            launch_kernel(&name_slots, grid_for(slots), dim3(kBlockThreads), stream, "merge_rows", runs, slots,
-                          arguments.output<std::int32_t>(1));
         const bool by_vector = rows_.row_width() % kVectorElements == 0 &&
                                is_vector_aligned(arguments.input<float>(0)) &&
                                is_vector_aligned(arguments.output<float>(0));
@@ -165,8 +160,7 @@ class RowSumKernel final : public Kernel {
                                    finder_.windows(),
                                    reinterpret_cast<Elements*>(arguments.scratch + finder_.scratch_bytes()),
                                    arguments.output<Elements>(0),
-                                   kDense};
-        if (sums.vectors == 0) return;
+                                   kDense ? nullptr : arguments.output<std::int32_t>(1)};
         launch_kernel(&sum_windows<kElements>, grid_for((slots + sums.windows) * sums.vectors), dim3(kBlockThreads),
                       arguments.stream.stream, "adding rows up", sums);
         if (sums.windows > 1)

@@ -218,7 +218,7 @@ __global__ void find_runs_by_one_block(IndexSource indices, std::int32_t slots, 
     for (std::int32_t length = 2; length <= padded; length *= 2) {
         for (std::int32_t distance = length / 2; distance > 0; distance /= 2) {
             for (std::int32_t pair = thread; pair < padded / 2; pair += kBlockThreads) {
-                const std::int32_t low = pair / distance * (2 * distance) + pair % distance;
+                const std::int32_t low = 2 * pair - (pair & (distance - 1));
                 const std::int32_t high = low + distance;
                 const bool ascends = (low & length) == 0;
                 const std::uint64_t first = keys[low];
@@ -294,7 +294,7 @@ RowRuns RowRunFinder::find(cudaStream_t stream, const std::int32_t* indices, std
     auto* counts = reinterpret_cast<std::int32_t*>(scratch + layout_.counts);
     auto* totals = reinterpret_cast<std::int32_t*>(scratch + layout_.totals);
     const dim3 grid(static_cast<unsigned>(tiles()));
-    const int key_bits = std::max(std::bit_width(table_rows_), 1);
+    const int key_bits = std::max(static_cast<int>(std::bit_width(table_rows_)), 1);
     for (int shift = 0; shift < key_bits; shift += kDigitBits) {
         const EntrySource unsorted{spare};
         shift == 0 ? launch_kernel(&count_digits<IndexSource>, grid, block, stream, "counting digits", source, slots_,

@@ -1,5 +1,4 @@
-// softmax_cross_entropy_loss and its gradient: a row of logits belongs to a team of threads, which finds its maximum,
-// then the sum of exponentials, in a fixed order. A row that does not count gives exactly 0. Definition:
+// softmax_cross_entropy_loss and its gradient. A row that does not count gives exactly 0. Definition:
 // graph/ops/softmax_cross_entropy_loss.h of the engine.
 #include <cmath>
 #include <cstdint>
@@ -7,166 +6,136 @@
 
 #include "cuda/kernel_registry.h"
 #include "cuda/kernels/float_operands.h"
-#include "cuda/kernels/grid_walk.h"
+#include "cuda/kernels/function_kernel.h"
+#include "cuda/kernels/row_group.h"
 
 namespace tensile::cuda {
 
 namespace {
 
-constexpr unsigned kAllLanes = 0xFFFFFFFFU;
-constexpr int kBlockWarps = kBlockThreads / kWarpThreads;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-struct Maximum {
-    __device__ float operator()(float a, float b) const { return fmaxf(a, b); }
-};
-struct Sum {
-    __device__ float operator()(float a, float b) const { return a + b; }
-};
-
-// The values of a team (a power of two up to a warp, or the whole block) put together, in the same order for all of its
-// threads. Every thread of the block must get here.
-template <int kTeam, typename Combine>
-__device__ float combine_team(float value, Combine combine) {
-    for (int offset = (kTeam < kWarpThreads ? kTeam : kWarpThreads) / 2; offset > 0; offset /= 2)
-        value = combine(value, __shfl_xor_sync(kAllLanes, value, offset));
-    if constexpr (kTeam > kWarpThreads) {
-        __shared__ float of_warps[kBlockWarps];
-        if (threadIdx.x % kWarpThreads == 0) of_warps[threadIdx.x / kWarpThreads] = value;
-        __syncthreads();
-        value = of_warps[0];
-        for (int warp = 1; warp < kBlockWarps; ++warp)
-            value = combine(value, of_warps[warp]);
-        __syncthreads();
-    }
-    return value;
-}
-
-struct Rows {
+// Logits with what tells which rows count.
+struct Logits {
     std::int64_t rows;
     std::int64_t present;
-    std::int64_t width;
-    const float* logits;
+    int width;
+    const float* values;
     const std::int32_t* targets;
     const float* weights;
 
     // The class of a row that counts, else -1.
-    __device__ std::int64_t class_of(std::int64_t row) const {
+    __device__ int class_of(std::int64_t row) const {
         if (row >= present || weights[row] == 0) return -1;
-        const std::int64_t target = targets[row];
+        const std::int32_t target = targets[row];
         return target >= 0 && target < width ? target : -1;
     }
 };
 
-// The maximum of a row of logits and the sum of exp(z - maximum). A row of width 0 costs nothing.
-struct Normalizer {
-    float highest;
-    float sum;
-};
-template <int kTeam>
-__device__ Normalizer normalize(const float* z, std::int64_t width, int member) {
-    float highest = -kInfinity;
-    for (std::int64_t j = member; j < width; j += kTeam)
-        highest = fmaxf(highest, z[j]);
-    highest = combine_team<kTeam>(highest, Maximum());
-    float sum = 0;
-    for (std::int64_t j = member; j < width; j += kTeam)
-        sum += expf(z[j] - highest);
-    return {highest, combine_team<kTeam>(sum, Sum())};
-}
-
-// Every thread goes through all rounds of its block, because teams wait for each other.
-template <int kTeam>
-__global__ void find_losses(Rows rows, float* loss) {
-    constexpr int kBlockRows = kBlockThreads / kTeam;
-    const int member = static_cast<int>(threadIdx.x) % kTeam;
-    for (std::int64_t first = std::int64_t{blockIdx.x} * kBlockRows; first < rows.rows;
-         first += std::int64_t{gridDim.x} * kBlockRows) {
-        const std::int64_t row = first + threadIdx.x / kTeam;
-        const std::int64_t target = rows.class_of(row);
-        const float* z = rows.logits + row * rows.width;
-        const Normalizer normalizer = normalize<kTeam>(z, target < 0 ? 0 : rows.width, member);
-        if (member == 0 && row < rows.rows)
-            loss[row] = target < 0 ? 0 : rows.weights[row] * (logf(normalizer.sum) + normalizer.highest - z[target]);
-    }
-}
-
-// `dz` may be the logits: a thread writes an element after the team has read the row and it has read the element.
-template <int kTeam>
-__global__ void find_gradients(Rows rows, const float* dloss, float* dz) {
-    constexpr int kBlockRows = kBlockThreads / kTeam;
-    const int member = static_cast<int>(threadIdx.x) % kTeam;
-    for (std::int64_t first = std::int64_t{blockIdx.x} * kBlockRows; first < rows.rows;
-         first += std::int64_t{gridDim.x} * kBlockRows) {
-        const std::int64_t row = first + threadIdx.x / kTeam;
-        const std::int64_t target = rows.class_of(row);
-        const float* z = rows.logits + row * rows.width;
-        const Normalizer normalizer = normalize<kTeam>(z, target < 0 ? 0 : rows.width, member);
-        if (row >= rows.rows) continue;
-        const float factor = target < 0 ? 0 : rows.weights[row] * dloss[row];
-        for (std::int64_t j = member; j < rows.width; j += kTeam) {
-            const std::int64_t i = row * rows.width + j;
-            if (target < 0) {
-                dz[i] = 0;
-            } else {
-                const float probability = expf(rows.logits[i] - normalizer.highest) / normalizer.sum;
-                dz[i] = factor * (probability - (j == target ? 1 : 0));
-            }
-        }
-    }
-}
-
-template <bool kGradient>
-class SoftmaxCrossEntropyKernel final : public Kernel {
+// The columns of a row that one thread of its group has: kept in registers, or read each time (kValues 0).
+template <int kThreads, int kValues>
+class RowColumns {
   public:
-    explicit SoftmaxCrossEntropyKernel(const OpProblem& problem) : logits_(problem.inputs[0]) {}
+    __device__ RowColumns(const float* row, int width, int lane) : row_(row), width_(width), lane_(lane) {
+#pragma unroll
+        for (int k = 0; k < kValues; ++k)
+            values_[k] = lane + k * kThreads < width ? row[lane + k * kThreads] : 0;
+    }
 
-    std::uint64_t overwritable_inputs() const override { return kGradient ? 1 : 0; }
-
-    // Teams as large as leaves each thread a few elements.
-    void launch(const KernelArguments& arguments) const override {
-        const std::int64_t width = logits_.row_width();
-        if (width <= 16) {
-            launch_teams<4>(arguments);
-        } else if (width <= 128) {
-            launch_teams<16>(arguments);
-        } else if (width <= 2048) {
-            launch_teams<kWarpThreads>(arguments);
+    // Calls visit(column, value).
+    template <typename Visit>
+    __device__ void visit(const Visit& visit) const {
+        if constexpr (kValues > 0) {
+#pragma unroll
+            for (int k = 0; k < kValues; ++k)
+                if (lane_ + k * kThreads < width_) visit(lane_ + k * kThreads, values_[k]);
         } else {
-            launch_teams<kBlockThreads>(arguments);
+            for (int column = lane_; column < width_; column += kThreads)
+                visit(column, row_[column]);
         }
     }
 
   private:
-    template <int kTeam>
-    void launch_teams(const KernelArguments& arguments) const {
-        const Rows rows{logits_.rows(),
-                        logits_.present_rows(arguments.extents),
-                        logits_.row_width(),
-                        arguments.input<float>(0),
-                        arguments.input<std::int32_t>(1),
-                        arguments.input<float>(2)};
-        if (rows.rows == 0) return;
-        const dim3 grid = grid_for(rows.rows * kTeam);
-        const dim3 block(kBlockThreads);
-        if constexpr (kGradient) {
-            launch_kernel(&find_gradients<kTeam>, grid, block, arguments.stream.stream,
-                          "softmax_cross_entropy_loss_gradient", rows, arguments.input<float>(3),
-                          arguments.output<float>(0));
-        } else {
-            launch_kernel(&find_losses<kTeam>, grid, block, arguments.stream.stream, "softmax_cross_entropy_loss", rows,
-                          arguments.output<float>(0));
-        }
-    }
-
-    TensorType logits_;
+    const float* row_;
+    int width_;
+    int lane_;
+    float values_[kValues > 0 ? kValues : 1];
 };
+
+// The maximum of a row of logits and the sum of exp(z - maximum).
+struct Normalizer {
+    float highest = -kInfinity;
+    float sum = 0;
+
+    template <int kThreads, int kValues>
+    __device__ Normalizer(const RowGroup<kThreads>& group, const RowColumns<kThreads, kValues>& columns) {
+        columns.visit([&](int, float z) { highest = fmaxf(highest, z); });
+        highest = group.reduce(highest, Greatest());
+        columns.visit([&](int, float z) { sum += expf(z - highest); });
+        sum = group.reduce(sum, Sum());
+    }
+};
+
+template <int kThreads, int kValues>
+__global__ void find_losses(Logits logits, const float*, float* loss) {
+    __shared__ float shared[kWarps];
+    const RowGroup<kThreads> group(shared);
+    const std::int64_t row = group.row();
+    const int target = logits.class_of(row);
+    const float* z = logits.values + row * logits.width;
+    const RowColumns<kThreads, kValues> columns(z, target < 0 ? 0 : logits.width, group.lane());
+    const Normalizer normalizer(group, columns);
+    if (row >= logits.rows || group.lane() != 0) return;
+    loss[row] = target < 0 ? 0 : logits.weights[row] * (logf(normalizer.sum) + normalizer.highest - z[target]);
+}
+
+// `dz` may be the logits: a thread reads an element for the last time just before it writes it.
+template <int kThreads, int kValues>
+__global__ void find_gradients(Logits logits, const float* dloss, float* dz) {
+    __shared__ float shared[kWarps];
+    const RowGroup<kThreads> group(shared);
+    const std::int64_t row = group.row();
+    const int target = logits.class_of(row);
+    const std::int64_t begin = row * logits.width;
+    const RowColumns<kThreads, kValues> columns(logits.values + begin, target < 0 ? 0 : logits.width, group.lane());
+    const Normalizer normalizer(group, columns);
+    if (row >= logits.rows) return;
+    if (target < 0) {
+        for (int column = group.lane(); column < logits.width; column += kThreads)
+            dz[begin + column] = 0;
+        return;
+    }
+    const float factor = logits.weights[row] * dloss[row];
+    columns.visit([&](int column, float z) {
+        const float probability = expf(z - normalizer.highest) / normalizer.sum;
+        dz[begin + column] = factor * (probability - (column == target ? 1 : 0));
+    });
+}
+
+template <bool kGradient>
+std::unique_ptr<Kernel> make_softmax_cross_entropy(const DeviceContext&, const OpProblem& problem) {
+    require_float32_values(problem);
+    const TensorType type = problem.inputs[0];
+    require_32_bits(problem, type.row_width());
+    return function_kernel({.overwritable_inputs = kGradient ? 1U : 0U}, [type](const KernelArguments& call) {
+        const Logits logits{type.rows(),          type.present_rows(call.extents), static_cast<int>(type.row_width()),
+                            call.input<float>(0), call.input<std::int32_t>(1),     call.input<float>(2)};
+        if (logits.rows == 0) return;
+        with_row_form(logits.width, [&]<int kThreads, int kValues>() {
+            auto* kernel = &find_losses<kThreads, kValues>;
+            if constexpr (kGradient) kernel = &find_gradients<kThreads, kValues>;
+            launch_kernel(kernel, blocks_of_rows<kThreads>(logits.rows), dim3(kBlockThreads), call.stream.stream,
+                          "softmax_cross_entropy_loss", logits, kGradient ? call.input<float>(3) : nullptr,
+                          call.output<float>(0));
+        });
+    });
+}
 
 }  // namespace
 
 void register_softmax_cross_entropy(KernelRegistry& registry) {
-    registry.add("softmax_cross_entropy_loss", &make_float32<SoftmaxCrossEntropyKernel<false>>);
-    registry.add("softmax_cross_entropy_loss_gradient", &make_float32<SoftmaxCrossEntropyKernel<true>>);
+    registry.add("softmax_cross_entropy_loss", &make_softmax_cross_entropy<false>);
+    registry.add("softmax_cross_entropy_loss_gradient", &make_softmax_cross_entropy<true>);
 }
 
 }  // namespace tensile::cuda

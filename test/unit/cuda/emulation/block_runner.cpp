@@ -103,12 +103,19 @@ class BlockRunner {
     }
 
     std::uint32_t exchange(unsigned mask, std::uint32_t value, int source) {
-        const unsigned parity = thread().shuffles++ % 2;
-        thread().words[parity] = value;
-        wait(State::kAtShuffle, mask);
+        const unsigned parity = bring(mask, value);
         const int from = current_ / 32 * 32 + source;
         const bool there = (mask >> source & 1U) != 0 && from < static_cast<int>(threads_.size());
         return there ? threads_[static_cast<std::size_t>(from)].words[parity] : value;
+    }
+
+    unsigned match(unsigned mask, std::uint32_t value) {
+        const unsigned parity = bring(mask, value);
+        const auto first = static_cast<std::size_t>(current_ / 32 * 32);
+        unsigned lanes = 0;
+        for (std::size_t i = 0; i < 32 && first + i < threads_.size(); ++i)
+            if (threads_[first + i].words[parity] == value) lanes |= 1U << i;
+        return lanes & mask;
     }
 
     int lane() const { return current_ % 32; }
@@ -119,6 +126,14 @@ class BlockRunner {
         ucontext_t context{};
         StackSwitch stack_switch;
     };
+
+    // Returns which of a thread's words the lanes of this call have brought.
+    unsigned bring(unsigned mask, std::uint32_t value) {
+        const unsigned parity = thread().shuffles++ % 2;
+        thread().words[parity] = value;
+        wait(State::kAtShuffle, mask);
+        return parity;
+    }
 
     Thread& thread() { return threads_[static_cast<std::size_t>(current_)]; }
 
@@ -284,6 +299,10 @@ std::string run_grid(dim3 grid, dim3 block, const std::function<void()>& body) {
 
 std::uint32_t exchange(unsigned mask, std::uint32_t value, int source) {
     return runner().exchange(mask, value, source);
+}
+
+unsigned match(unsigned mask, std::uint32_t value) {
+    return runner().match(mask, value);
 }
 
 int lane() {

@@ -58,6 +58,8 @@ namespace tensile::cuda_emulation {
 // The 32-bit word that lane `source` of the warp brings to the same call; the caller's own where that lane is not there
 // or not in the mask.
 std::uint32_t exchange(unsigned mask, std::uint32_t value, int source);
+// The lanes of the mask that bring the same word to the same call.
+unsigned match(unsigned mask, std::uint32_t value);
 int lane();
 
 template <typename T>
@@ -96,6 +98,11 @@ inline unsigned __ballot_sync(unsigned mask, int predicate) {
     for (int source = 0; source < 32; ++source)
         bits |= static_cast<unsigned>(tensile::cuda_emulation::shuffle(mask, predicate != 0 ? 1 : 0, source)) << source;
     return bits & mask;
+}
+
+// The lanes that bring the same value.
+inline unsigned __match_any_sync(unsigned mask, int value) {
+    return tensile::cuda_emulation::match(mask, std::bit_cast<std::uint32_t>(value));
 }
 
 inline int __popc(unsigned value) {
