@@ -59,7 +59,7 @@ class RowColumns {
     const float* row_;
     int width_;
     int lane_;
-    float values_[kValues > 0 ? kValues : 1];
+    float values_[kValues > 0 ? kValues : 1] = {};
 };
 
 // The maximum of a row of logits and the sum of exp(z - maximum).
