@@ -35,10 +35,10 @@ Engine::Engine(std::unique_ptr<Device> device, const Settings& settings, std::st
       bridge_(device_->is_synchronous() ? nullptr : std::make_unique<DeviceBridge>(*device_, host_, budgets_.pinned)),
       pool_(*device_, budgets_.pool),
       jobs_(pool_, settings_.spill_directory, settings_.spill_limit, {minimum_bytes, plan_job},
-            measure_rates(*device_, pool_)),
+            measure_rates(*device_, pool_), bridge_.get()),
       arbiter_(*device_),
-      models_(*device_, pool_, kProgramCacheEntries),
-      resources_{*device_, bridge_.get(), pool_, jobs_, host_, arbiter_, models_, log},
+      models_(*device_, pool_, kProgramCacheEntries, bridge_.get()),
+      resources_{*device_, pool_, jobs_, host_, arbiter_, models_, log},
       monitor_(resources_, registry_, build_id_) {
     device_->set_threads(settings_.threads);
     log_.set_threshold(settings_.log_level);

@@ -230,7 +230,7 @@ MonitorView Monitor::engine() const {
     const DeviceProperties& device = resources_.device.properties();
     const PoolSummary pool = resources_.pool.summary();
     const std::optional<DeviceHardware> hardware = resources_.device.hardware();
-    const DeviceBridge* bridge = resources_.bridge;
+    const DeviceBridge* bridge = resources_.jobs.bridge;
     view.rows.push_back({device.kind,
                          device.instruction_set,
                          device.kernel_library,

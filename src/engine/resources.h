@@ -3,7 +3,6 @@
 
 #include "device/device.h"
 #include "engine/log.h"
-#include "memory/device_bridge.h"
 #include "memory/host_budget.h"
 #include "memory/tensor_pool.h"
 #include "runtime/arbiter.h"
@@ -14,7 +13,6 @@ namespace tensile {
 
 struct Resources {
     Device& device;
-    const DeviceBridge* bridge;  // null where the device is synchronous
     TensorPool& pool;
     JobMemory& jobs;
     HostBudget& host;

@@ -59,13 +59,15 @@ inline Settings small_settings() {
 // The engine with its log in a pipe.
 class TestEngine {
   public:
-    explicit TestEngine(const Settings& settings = small_settings()) {
+    explicit TestEngine(const Settings& settings = small_settings())
+        : TestEngine(settings, std::make_unique<CpuDevice>(settings.threads)) {}
+    TestEngine(const Settings& settings, std::unique_ptr<Device> device) {
         int ends[2];
         require(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0, "no pipe");
         log_reader_ = protocol::Descriptor(ends[0]);
         log_writer_ = protocol::Descriptor(ends[1]);
         log_.emplace(log_writer_.get());
-        engine_.emplace(std::make_unique<CpuDevice>(settings.threads), settings, std::string(kBuildId), *log_);
+        engine_.emplace(std::move(device), settings, std::string(kBuildId), *log_);
     }
 
     Engine& engine() { return *engine_; }
@@ -112,6 +114,11 @@ class BlockBuilder {
     BlockBuilder& real(std::string name, std::vector<float> values) {
         return add(std::move(name), "real", protocol::ColumnKind::Number, protocol::ElementType::kF32, as_bytes(values),
                    values.size());
+    }
+    // Microseconds since the year 2000.
+    BlockBuilder& timestamp(std::string name, std::vector<std::int64_t> values) {
+        return add(std::move(name), "timestamp without time zone", protocol::ColumnKind::Timestamp,
+                   protocol::ElementType::kTimestamp, as_bytes(values), values.size());
     }
     BlockBuilder& boolean(std::string name, std::vector<std::uint8_t> values) {
         return add(std::move(name), "boolean", protocol::ColumnKind::Boolean, protocol::ElementType::kBool,
