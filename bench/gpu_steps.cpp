@@ -72,7 +72,7 @@ void step_under_pressure(const Question& question, double percent) {
     GpuUnderTest gpu;
     const std::uint64_t need = comfortable_bytes_of(gpu.device(), question.training());
     JobEngine engine(gpu.device(), static_cast<std::uint64_t>(static_cast<double>(need) * percent / 100),
-                     spill_directory());
+                     spill_directory(), need + kRoom);
     // The first time measures ops and link; the second is planned from them.
     engine.run(question.training());
     const TrainingOutcome outcome = engine.run(question.training());
