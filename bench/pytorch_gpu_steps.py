@@ -26,7 +26,7 @@ SIZES = {
     },
     "resnet": {
         "large": dict(batch=128, pixels=224, width=1.0, classes=1000),
-        "tiny": dict(batch=2, pixels=32, width=0.0625, classes=3),
+        "tiny": dict(batch=8, pixels=64, width=0.0625, classes=3),
     },
     "lstm": {
         "large": dict(batch=512, steps=64, vocabulary=10000, embedding=1024, layers=2, hidden=1024, classes=2),

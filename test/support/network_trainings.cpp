@@ -92,8 +92,8 @@ NetworkTraining mlp(NetworkScale scale, std::int64_t steps) {
 
 NetworkTraining resnet(NetworkScale scale, std::int64_t steps) {
     constexpr ByScale<ImageNetworkShape> kShapes = {
-        {{.images = 2, .pixels = 32, .width = 0.0625, .classes = 3, .seed = 1},
-         {.images = 16, .pixels = 32, .width = 0.25, .classes = 10, .seed = 1},
+        {{.images = 8, .pixels = 64, .width = 0.0625, .classes = 3, .seed = 1},
+         {.images = 16, .pixels = 64, .width = 0.25, .classes = 10, .seed = 1},
          {.images = 128, .pixels = 224, .width = 1, .classes = 1000, .seed = 1}}};
     const ImageNetworkShape& shape = at(kShapes, scale);
     const OptimizerSettings optimizer{.kind = OptimizerKind::kSgd, .momentum = 0.9};
