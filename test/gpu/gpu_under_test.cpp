@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "tensor/error.h"
+
 namespace tensile::test {
 
 namespace {
@@ -28,14 +30,17 @@ bool is_real_gpu() {
 }
 
 GpuUnderTest::GpuUnderTest() {
-    std::shared_ptr<const PluginLibrary> library;
-    if (is_real_gpu()) {
-        library = std::make_shared<PluginLibrary>(std::filesystem::path(plugin_file()));
-    } else {
-        fake_ = std::make_unique<testing::FakePlugin>();
-        library = fake_->library();
+    if (!is_real_gpu()) fake_ = std::make_unique<testing::FakePlugin>();
+    try {
+        const auto library = fake_ != nullptr
+                                 ? fake_->library()
+                                 : std::make_shared<const PluginLibrary>(std::filesystem::path(plugin_file()));
+        device_ = std::make_unique<CudaDevice>(library, CudaDeviceOptions{});
+    } catch (const Error& error) {
+        // GoogleTest shows one text, and which library is missing stands in the detail.
+        if (error.detail().empty()) throw;
+        throw Error(error.sqlstate(), error.message() + ": " + error.detail());
     }
-    device_ = std::make_unique<CudaDevice>(std::move(library), CudaDeviceOptions{});
 }
 
 GpuUnderTest::~GpuUnderTest() {
