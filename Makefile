@@ -22,15 +22,15 @@ ENGINE_DIR = $(shell $(PG_CONFIG) --pkglibdir)/tensile-$(BUILD_ID)
 SHARE_DIR = $(shell $(PG_CONFIG) --sharedir)/tensile
 
 PGXS_MAKE = $(MAKE) --no-print-directory -C $(PGXS_BUILD) -f $(ROOT)/scripts/pgxs.mk VPATH=$(ROOT) CORE=$(CORE) \
-	BUILD_ID=$(BUILD_ID) ENGINE_PATH=$(ENGINE_DIR)/tensile-engine PG_CONFIG=$(PG_CONFIG) with_llvm=no \
+	BUILD_ID=$(BUILD_ID) PG_CONFIG=$(PG_CONFIG) with_llvm=no \
 	CXX="$(strip $(CCACHE) g++)"
 AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 FORMATTED = find src cuda test bench examples -type f \( -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) 2>/dev/null
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all engine extension configure install uninstall installcheck check check-threads demo demo-stop bench dependencies clean format \
-	format-check lint help
+.PHONY: all engine extension configure install uninstall installcheck check check-gpu check-threads demo demo-stop bench dependencies clean \
+	format format-check lint help
 
 all: engine extension ## Build the engine and the extension (default)
 
@@ -70,6 +70,9 @@ check: ## Set up everything and run every test (throw-away servers; touches no o
 
 check-threads: ## Run the unit tests of the layers that have threads under ThreadSanitizer (another 5 to 10 minutes)
 	scripts/check dependencies thread
+
+check-gpu: ## Run the GPU suite and benchmark on this machine's GPU and print a table (at most 8 minutes, fetches nothing)
+	scripts/check-gpu
 
 demo: ## Set up everything, train on real data in a throw-away server, draw a forecast, and leave the server running
 	scripts/install-dependencies build demo

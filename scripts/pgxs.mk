@@ -1,5 +1,5 @@
 # Builds and installs tensile.so, the control file and the install script with PGXS, out of tree. The Makefile calls it in the build
-# folder and gives: VPATH (the source root), CORE (the CMake build), BUILD_ID, ENGINE_PATH, PG_CONFIG.
+# folder and gives: VPATH (the source root), CORE (the CMake build), BUILD_ID, PG_CONFIG.
 
 ROOT := $(VPATH)
 EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(ROOT)/control/tensile.control)
@@ -31,7 +31,7 @@ include $(PGXS)
 
 # A header of its own, written only when it changes: a new build id then rebuilds the objects, and nothing else does.
 build_id.h: FORCE
-	@printf '#define TENSILE_BUILD_ID "%s"\n#define TENSILE_ENGINE_PATH "%s"\n' '$(BUILD_ID)' '$(ENGINE_PATH)' > $@.new
+	@printf '#define TENSILE_BUILD_ID "%s"\n' '$(BUILD_ID)' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(OBJS): build_id.h

@@ -40,6 +40,11 @@ constexpr int kMostDeviceFaults = 3;             // in a row, before tensile.dev
 constexpr seconds kOrderlyEndLimit{5};
 constexpr seconds kStartLimit{60};
 
+// The engine of this build, in the server's library folder wherever that has been put: an installation may be moved.
+std::string engine_path() {
+    return std::string(pkglib_path) + "/tensile-" TENSILE_BUILD_ID "/tensile-engine";
+}
+
 // Set by signal handlers.
 volatile sig_atomic_t stop_requested = 0;
 volatile sig_atomic_t restart_requested = 0;
@@ -209,7 +214,7 @@ class Supervisor {
         memory_kills_ = memory_kills();
         if (std::exchange(started_before_, true)) ++state_.restarts;
         try {
-            engine_ = EngineProcess::spawn(TENSILE_ENGINE_PATH, kRunDirectory, listening_);
+            engine_ = EngineProcess::spawn(engine_path(), kRunDirectory, listening_);
             engine_->configure(settings_for_engine());
         } catch (const Error& error) {
             // Of spawn(): there is no engine. Of configure(): it does not get ready, and is ended by its deadline.
