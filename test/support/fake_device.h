@@ -206,7 +206,7 @@ class FakeStream final : public Stream {
     const FakeDeviceOptions& options_;
 };
 
-class FakeDevice final : public Device {
+class FakeDevice : public Device {
   public:
     explicit FakeDevice(FakeDeviceOptions options = {}) : options_(std::move(options)) {}
 
