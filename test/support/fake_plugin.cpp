@@ -51,6 +51,8 @@ struct Graph {
 // For the functions that come before there is a handle.
 std::atomic<FakePlugin::State*> living{nullptr};
 
+constexpr std::uintptr_t kAlignment = 64;
+constexpr std::uintptr_t kScratchAlignment = 256;
 constexpr std::uint8_t kChoice[] = {'f', 'a', 'k', 'e'};
 
 }  // namespace
@@ -447,13 +449,12 @@ void kernel_release(TensileKernel* kernel) {
 
 FakeAction launch_action(State* state, std::shared_ptr<const FakeKernel> kernel, const void* const* inputs,
                          void* const* outputs, void* scratch, const std::int64_t* extents) {
-    constexpr std::uintptr_t kAlignment = 64;
     FakeAction action;
     action.name = "\"" + std::string(kernel->op().name()) + "\"";
     std::vector<std::byte*> read;
     std::vector<std::byte*> written;
-    const auto use = [&](const void* address, std::size_t bytes, bool writes) {
-        if (reinterpret_cast<std::uintptr_t>(address) % kAlignment != 0)
+    const auto use = [&](const void* address, std::size_t bytes, bool writes, std::uintptr_t alignment = kAlignment) {
+        if (reinterpret_cast<std::uintptr_t>(address) % alignment != 0)
             throw CallFailure{TENSILE_INVALID, "an address that is not aligned"};
         action.accesses.push_back(access_to(address, bytes, writes));
         return state->on_device(address, bytes);
@@ -466,7 +467,8 @@ FakeAction launch_action(State* state, std::shared_ptr<const FakeKernel> kernel,
             throw CallFailure{TENSILE_INVALID, "an aliased output elsewhere than its input"};
         written.push_back(use(outputs[i], kernel->outputs()[i].bytes(), true));
     }
-    std::byte* const rubbish = kernel->scratch_bytes() > 0 ? use(scratch, kernel->scratch_bytes(), true) : nullptr;
+    std::byte* const rubbish =
+        kernel->scratch_bytes() > 0 ? use(scratch, kernel->scratch_bytes(), true, kScratchAlignment) : nullptr;
     const OpCost cost = kernel->cost();
     action.seconds = state->options().launch_seconds + cost.flops / state->options().flops_per_second +
                      cost.bytes / state->options().memory_bytes_per_second;
@@ -507,7 +509,10 @@ std::int32_t graph_end(TensileStream* handle, TensileGraph** graph, TensileStatu
     return state->call(status, [&] {
         std::vector<FakeAction> actions = std::exchange(stream.recorded, {});
         if (!std::exchange(stream.is_recording, false)) throw CallFailure{TENSILE_INVALID, "no graph was begun"};
-        if (state->options().refuses_graphs) throw CallFailure{TENSILE_FAULT, "graphs are refused"};
+        if (state->options().refuses_graphs) {
+            ++state->counters().refused_graphs;
+            throw CallFailure{TENSILE_FAULT, "graphs are refused"};
+        }
         ++state->counters().recorded_graphs;
         *graph = opened<TensileGraph>(state, new Graph{state, std::move(actions)});
     });

@@ -25,7 +25,7 @@ struct FakePluginOptions {
     std::uint64_t memory_bytes = std::uint64_t{256} << 20;
     std::uint64_t pinned_bytes = std::uint64_t{256} << 20;  // that can be page-locked at once
     std::uint64_t scratch_bytes = 256;                      // of every kernel
-    std::set<std::string> without_kernel;                   // ops that prepare() refuses
+    std::set<std::string> without_kernel = {};              // ops that prepare() refuses
     // Modelled times.
     double launch_seconds = 5e-6;
     double flops_per_second = 1e12;
@@ -52,6 +52,7 @@ struct FakePluginCounters {
     std::uint64_t prepared = 0;        // kernels
     std::uint64_t prepared_again = 0;  // of these, with a choice of an earlier time
     std::uint64_t recorded_graphs = 0;
+    std::uint64_t refused_graphs = 0;
     std::uint64_t graph_launches = 0;
     std::uint64_t waits = 0;  // of the host
     // Made and not yet given back: streams, events, kernels, graphs, memory, devices.

@@ -18,15 +18,17 @@ CudaBinding::CudaBinding(std::shared_ptr<const CudaProgram> program, std::span<s
 }
 
 void CudaBinding::set_address(std::int32_t tensor, std::byte* address) {
-    for (const CudaPointer& pointer : program_->pointers[static_cast<std::size_t>(tensor)])
-        pointers_[pointer.position] = address + pointer.offset;
+    for (const CudaPointer& pointer : program_->pointers[static_cast<std::size_t>(tensor)]) {
+        const auto begin = reinterpret_cast<std::uintptr_t>(address + pointer.offset);
+        pointers_[pointer.position] = address + pointer.offset + (-begin & (pointer.alignment - 1));
+    }
 }
 
 void CudaBinding::launch(const CudaOp& op, TensileStream* stream, std::span<const std::int64_t> extents) const {
     const CudaContext& context = *program_->context;
-    context.call("run an operation on the GPU", context.table().launch, stream, op.kernel->get(),
-                 pointers_.data() + op.inputs, pointers_.data() + op.outputs,
-                 op.has_scratch ? pointers_[op.scratch] : nullptr, extents.data());
+    TensileStatus status = empty_status();
+    if (op.launch(context.table(), pointers_, stream, extents, &status) != TENSILE_OK) [[unlikely]]
+        context.fail(status, "run an operation of program \"" + program_->lowered.name + "\" on the GPU");
 }
 
 }  // namespace tensile

@@ -18,6 +18,10 @@ constexpr double kFlopsPerSecond = 50e9;
 constexpr double kBytesPerSecond = 5e9;
 constexpr double kLaunchSeconds = 5e-6;
 
+// Of addresses that bindings are given, and what the plug-in wants for scratch.
+constexpr std::uintptr_t kTensorAlignment = 64;
+constexpr std::uintptr_t kScratchAlignment = 256;
+
 std::vector<TensorType> types_of(const std::vector<TensorUse>& uses) {
     std::vector<TensorType> types;
     types.reserve(uses.size());
@@ -102,8 +106,9 @@ class Lowering {
         op.scratch = result_.pointer_count;
         if (kernel->scratch_bytes() > 0) {
             op.has_scratch = true;
-            const std::int32_t scratch = buffers_.add_scratch(lowered.name + ".scratch", kernel->scratch_bytes());
-            add_pointers({{scratch, {}}}, lowered.writes);
+            const std::int32_t scratch = buffers_.add_scratch(
+                lowered.name + ".scratch", kernel->scratch_bytes() + kScratchAlignment - kTensorAlignment);
+            add_pointers({{scratch, {}}}, lowered.writes, kScratchAlignment);
         }
         op.end = result_.pointer_count;
         op.seconds = kLaunchSeconds + cost.flops / (kFlopsPerSecond * multiprocessors_) +
@@ -114,13 +119,14 @@ class Lowering {
     }
 
     // Returns the position of the first.
-    std::size_t add_pointers(const std::vector<TensorUse>& uses, std::vector<std::int32_t>& list) {
+    std::size_t add_pointers(const std::vector<TensorUse>& uses, std::vector<std::int32_t>& list,
+                             std::uintptr_t alignment = kTensorAlignment) {
         const std::size_t first = result_.pointer_count;
         for (const TensorUse& use : uses) {
             note(list, use.tensor);
             const auto tensor = static_cast<std::size_t>(use.tensor);
             if (result_.pointers.size() <= tensor) result_.pointers.resize(tensor + 1);
-            result_.pointers[tensor].push_back({result_.pointer_count++, use.offset});
+            result_.pointers[tensor].push_back({result_.pointer_count++, use.offset, alignment});
         }
         return first;
     }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "device/cuda/cuda_kernels.h"
@@ -21,12 +22,20 @@ struct CudaOp {
     std::size_t end = 0;
     bool has_scratch = false;
     double seconds = 0;  // expected on this device, rather too many
+
+    // Enqueues it; `pointers` are a binding's. Returns the plug-in's code.
+    std::int32_t launch(const TensileDeviceTable& table, std::span<void* const> pointers, TensileStream* stream,
+                        std::span<const std::int64_t> extents, TensileStatus* status) const {
+        return table.launch(stream, kernel->get(), pointers.data() + inputs, pointers.data() + outputs,
+                            has_scratch ? pointers[scratch] : nullptr, extents.data(), status);
+    }
 };
 
 // Where the address of a tensor goes.
 struct CudaPointer {
     std::size_t position = 0;
-    std::uint64_t offset = 0;  // of what the op sees, in the tensor
+    std::uint64_t offset = 0;       // of what the op sees, in the tensor
+    std::uintptr_t alignment = 64;  // of the pointer; where tensors are not aligned so, there is room to round up
 };
 
 struct CudaProgram {

@@ -7,6 +7,11 @@ namespace tensile {
 
 namespace {
 
+// A graph cannot be stopped: as many ops as are expected to end within this, at most.
+constexpr double kGraphSeconds = 2e-3;
+// Fewer ops are as cheap by themselves.
+constexpr std::size_t kFewestOpsOfGraph = 4;
+
 std::int32_t plugin_class(StreamClass stream_class) {
     switch (stream_class) {
     case StreamClass::kCopyIn:
@@ -27,7 +32,7 @@ bool stop_requested(const LaunchContext& context) {
 
 CudaStream::CudaStream(std::shared_ptr<const CudaContext> context, StreamClass stream_class, StreamPriority priority,
                        std::shared_ptr<TilePool> host_threads)
-    : context_(std::move(context)), host_threads_(std::move(host_threads)) {
+    : context_(std::move(context)), host_threads_(std::move(host_threads)), run_ahead_(context_) {
     context_->call("create a stream of the GPU", context_->table().stream_create, context_->device(),
                    plugin_class(stream_class), priority == StreamPriority::kPrediction ? 1 : 0, &stream_);
 }
@@ -42,7 +47,34 @@ CudaStream::~CudaStream() {
 LaunchStatus CudaStream::launch(Binding& binding, int op, const LaunchContext& context) {
     if (stop_requested(context)) return LaunchStatus::kStopped;
     const auto& bound = static_cast<const CudaBinding&>(binding);
-    bound.launch(bound.op(op), stream_, context.extents);
+    const CudaOp& found = bound.op(op);
+    bound.launch(found, stream_, context.extents);
+    run_ahead_.note(*this, found.seconds);
+    return LaunchStatus::kCompleted;
+}
+
+LaunchStatus CudaStream::launch_sequence(Binding& binding, std::span<const std::int32_t> ops,
+                                         const LaunchContext& context) {
+    auto& bound = static_cast<CudaBinding&>(binding);
+    while (!ops.empty()) {
+        if (stop_requested(context)) return LaunchStatus::kStopped;
+        // The cuts depend on the program alone, so each part is the same every time.
+        double seconds = 0;
+        std::size_t count = 0;
+        while (count < ops.size() && (count == 0 || seconds + bound.op(ops[count]).seconds <= kGraphSeconds))
+            seconds += bound.op(ops[count++]).seconds;
+        const auto part = ops.first(count);
+        TensileGraph* const graph =
+            count < kFewestOpsOfGraph ? nullptr : bound.graph_for(part, context.extents, stream_);
+        if (graph != nullptr) {
+            context_->call("launch a graph on the GPU", context_->table().graph_launch, graph, stream_);
+            run_ahead_.note(*this, seconds);
+        } else {
+            for (const std::int32_t op : part)
+                if (launch(binding, op, context) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
+        }
+        ops = ops.subspan(count);
+    }
     return LaunchStatus::kCompleted;
 }
 

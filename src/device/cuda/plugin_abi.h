@@ -185,7 +185,7 @@ typedef struct TensileDeviceTable {
     int32_t (*graph_begin)(TensileStream* stream, TensileStatus* status);
     int32_t (*graph_end)(TensileStream* stream, TensileGraph** graph, TensileStatus* status);
     int32_t (*graph_launch)(TensileGraph* graph, TensileStream* stream, TensileStatus* status);
-    /* Its launches are complete. */
+    /* A graph that is running goes on to its end. */
     void (*graph_destroy)(TensileGraph* graph);
 } TensileDeviceTable;
 

@@ -7,11 +7,10 @@ namespace tensile {
 
 namespace {
 
-// A full sentence of what the plug-in says, which may lack a period or anything at all.
+// What the plug-in says, if it says anything, as a full sentence.
 std::string sentence(const TensileStatus& status) {
-    std::string text(status.message, strnlen(status.message, sizeof status.message));
-    if (!text.empty() && text.back() != '.') text += '.';
-    return text;
+    const std::string text(status.message, strnlen(status.message, sizeof status.message));
+    return text.empty() ? text : "The CUDA plug-in reports: " + text + (text.back() == '.' ? "" : ".");
 }
 
 }  // namespace

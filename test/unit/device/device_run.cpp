@@ -45,17 +45,18 @@ DeviceRun::DeviceRun(Device& device, const Program& program, const LoweringOptio
     for (const Value& value : program.values())
         if (value.type.shape.is_bounded())
             extents_[static_cast<std::size_t>(value.type.shape.extent_slot())] = value.type.shape.rows();
-    if (device.is_synchronous()) {
-        binding_ = executable_->bind(addresses_);
-        return;
-    }
+    for (std::size_t op = 0; op < lowered().ops.size(); ++op)
+        sequence_.push_back(static_cast<std::int32_t>(op));
+    binding_ = executable_->bind(addresses_);
+    if (!device.is_synchronous()) move_to(slab);
+}
+
+void DeviceRun::move_to(std::span<std::byte> slab) {
     if (slab.size() < memory_.size() + kAlignment) throw InternalError("the slab is too small for a test");
     // Addresses of slab and host agree in their last bits, so both are aligned.
     slab_ = slab.data() + reinterpret_cast<std::uintptr_t>(memory_.data()) % kAlignment;
-    std::vector<std::byte*> device_addresses;
-    for (std::byte* const address : addresses_)
-        device_addresses.push_back(slab_ + (address - memory_.data()));
-    binding_ = executable_->bind(device_addresses);
+    for (std::size_t i = 0; i < addresses_.size(); ++i)
+        binding_->set_address(static_cast<std::int32_t>(i), slab_ + (addresses_[i] - memory_.data()));
 }
 
 void DeviceRun::upload() {
@@ -128,6 +129,13 @@ LaunchStatus DeviceRun::run(const StopFlag* stop) {
         if (launch(static_cast<int>(op), stop) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
     download();
     return LaunchStatus::kCompleted;
+}
+
+LaunchStatus DeviceRun::run_sequence(const StopFlag* stop) {
+    upload();
+    const LaunchStatus status = stream_->launch_sequence(*binding_, sequence_, {extents_, stop});
+    download();
+    return status;
 }
 
 std::vector<std::string> DeviceRun::damaged_guards() const {

@@ -42,6 +42,10 @@ class DeviceRun {
     LaunchStatus launch(int op, const StopFlag* stop = nullptr);
     // Runs all ops; stops at the first that does not complete.
     LaunchStatus run(const StopFlag* stop = nullptr);
+    // The same as one sequence of ops.
+    LaunchStatus run_sequence(const StopFlag* stop = nullptr);
+    // Of an asynchronous device: lets all tensors lie there, as after the next upload(); room as for the slab.
+    void move_to(std::span<std::byte> slab);
     // Names of tensors whose guard zones have been written to.
     std::vector<std::string> damaged_guards() const;
 
@@ -58,6 +62,7 @@ class DeviceRun {
     std::byte* slab_ = nullptr;          // null: of a synchronous device
     std::vector<std::byte*> addresses_;  // of the host
     std::vector<std::int64_t> extents_;
+    std::vector<std::int32_t> sequence_;  // all ops
 };
 
 }  // namespace tensile::test

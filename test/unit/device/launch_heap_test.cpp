@@ -1,12 +1,16 @@
 // Launches do not touch the heap: everything they need is made when a program is lowered or bound. What oneDNN
-// allocates inside itself for each product (about 400 bytes) is counted apart and bounded.
+// allocates inside itself for each product (about 400 bytes) is counted apart and bounded. Of the CUDA device the
+// engine's side is looked at, over a table whose functions do nothing.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <new>
+#include <vector>
 
 #include "device/cpu/cpu_device.h"
+#include "device/cuda/cuda_device.h"
 #include "graph/ops/convolution_2d.h"
 #include "graph/ops/max_pool_2d.h"
 #include "unit/device/device_run.h"
@@ -136,6 +140,88 @@ TEST(LaunchHeap, ConvolutionsAllocateOnlyInsideOnednn) {
         const bool has_product = name.find("convolution") != std::string::npos;
         EXPECT_LE(allocated_bytes.load(), has_product ? kCalls * 1024 : 0) << name;
     }
+}
+
+template <typename Handle>
+std::int32_t make_nothing(Handle** handle) {
+    static char nothing = 0;
+    *handle = reinterpret_cast<Handle*>(&nothing);
+    return TENSILE_OK;
+}
+
+// Succeeds in everything and does nothing.
+TensileDeviceTable table_of_nothing() {
+    TensileDeviceTable table{};
+    table.size = sizeof table;
+    table.version = TENSILE_DEVICE_ABI_VERSION;
+    table.device_count = [](std::int32_t* count, TensileStatus*) {
+        *count = 1;
+        return std::int32_t{TENSILE_OK};
+    };
+    table.open = [](std::int32_t, TensileDevice** device, TensileStatus*) { return make_nothing(device); };
+    table.close = [](TensileDevice*) {};
+    table.properties = [](TensileDevice*, TensileDeviceProperties*, TensileStatus*) {
+        return std::int32_t{TENSILE_OK};
+    };
+    table.stream_create = [](TensileDevice*, std::int32_t, std::int32_t, TensileStream** stream, TensileStatus*) {
+        return make_nothing(stream);
+    };
+    table.stream_destroy = [](TensileStream*) {};
+    table.stream_synchronize = [](TensileStream*, TensileStatus*) { return std::int32_t{TENSILE_OK}; };
+    table.stream_wait_event = [](TensileStream*, TensileEvent*, TensileStatus*) { return std::int32_t{TENSILE_OK}; };
+    table.event_create = [](TensileDevice*, TensileEvent** event, TensileStatus*) { return make_nothing(event); };
+    table.event_destroy = [](TensileEvent*) {};
+    table.event_record = [](TensileEvent*, TensileStream*, TensileStatus*) { return std::int32_t{TENSILE_OK}; };
+    table.event_synchronize = [](TensileEvent*, TensileStatus*) { return std::int32_t{TENSILE_OK}; };
+    table.copy = [](TensileStream*, void*, const void*, std::uint64_t, TensileStatus*) {
+        return std::int32_t{TENSILE_OK};
+    };
+    table.prepare = [](TensileDevice*, const TensileOpProblem*, TensileKernel** kernel, TensileKernelInfo*,
+                       TensileStatus*) { return make_nothing(kernel); };
+    table.kernel_release = [](TensileKernel*) {};
+    table.launch = [](TensileStream*, TensileKernel*, const void* const*, void* const*, void*, const std::int64_t*,
+                      TensileStatus*) { return std::int32_t{TENSILE_OK}; };
+    table.graph_begin = [](TensileStream*, TensileStatus*) { return std::int32_t{TENSILE_OK}; };
+    table.graph_end = [](TensileStream*, TensileGraph** graph, TensileStatus*) { return make_nothing(graph); };
+    table.graph_launch = [](TensileGraph*, TensileStream*, TensileStatus*) { return std::int32_t{TENSILE_OK}; };
+    table.graph_destroy = [](TensileGraph*) {};
+    return table;
+}
+
+TEST(LaunchHeap, ACudaDeviceAllocatesNothing) {
+    const TensileDeviceTable table = table_of_nothing();
+    CudaDevice device(std::make_shared<const PluginLibrary>(&table), {.threads = 1});
+    const Program program = training_program({.batch = 512, .features = 32, .hidden = 64});
+    const auto executable = device.lower(program, {});
+    const LoweredProgram& lowered = executable->lowered();
+    alignas(256) static std::byte place[256];
+    const std::vector<std::byte*> addresses(lowered.tensors.size(), place);
+    const auto binding = executable->bind(addresses);
+    const auto compute = device.create_stream(StreamClass::kCompute, StreamPriority::kTraining);
+    const auto event = device.create_event();
+    std::vector<std::int32_t> sequence;
+    for (std::size_t op = 0; op < lowered.ops.size(); ++op)
+        sequence.push_back(static_cast<std::int32_t>(op));
+    const std::int64_t extents[] = {300};
+    const StopFlag stop{false};
+    const auto step = [&] {
+        for (const std::int32_t op : sequence)
+            compute->launch(*binding, op, {extents, &stop});
+        compute->launch_sequence(*binding, sequence, {extents, &stop});
+        compute->copy(place, place, 64);
+        compute->record(*event);
+        compute->wait_for(*event);
+        compute->synchronize();
+        binding->set_address(0, place);
+    };
+    for (int warm_up = 0; warm_up < 4; ++warm_up)
+        step();
+    allocations = 0;
+    counting = true;
+    for (int i = 0; i < 100; ++i)
+        step();
+    counting = false;
+    EXPECT_EQ(allocations.load(), 0U);
 }
 
 }  // namespace

@@ -172,6 +172,32 @@ INSTANTIATE_TEST_SUITE_P(Plans, AsyncPlan,
                          ::testing::Combine(::testing::Values(kSwaps, kRecomputes, kBoth, kHostVariables, kEverything),
                                             ::testing::Values(Tier::kPinned, Tier::kFile)));
 
+// In the device's time, which the host's clock knows nothing of.
+TEST(AsyncPlanCosts, OpTimesAreThoseOfTheDevice) {
+    constexpr double kLaunch = 2e-3;
+    for (const Tier tier : {Tier::kPinned, Tier::kFile}) {
+        AsyncEngine engine({.plugin = {.launch_seconds = kLaunch}});
+        AsyncMoving moving(engine, kEverything);
+        moving.start(tier);
+        DeviceRates rates;
+        rates.launch_seconds = kLaunch;
+        CostModel model(rates);
+        StepCosts costs(model, engine.device.get());
+        costs.add(moving.planned->executable->lowered());
+        for (int i = 0; i < 8; ++i) {
+            feed(*moving.instance, i);
+            EXPECT_EQ(moving.instance->run(*moving.stream, nullptr, costs.begin(0)), LaunchStatus::kCompleted);
+            costs.learn(0);
+        }
+        EXPECT_EQ(moving.instance->drain(nullptr), LaunchStatus::kCompleted);
+        EXPECT_FALSE(model.figures(100).empty());
+        for (const double seconds : costs.expected_seconds(0)) {
+            EXPECT_GT(seconds, 0.9 * kLaunch);
+            EXPECT_LT(seconds, 1.2 * kLaunch);
+        }
+    }
+}
+
 // Whether the checker finds nothing wrong.
 bool is_right(const LoweredProgram& program, const Plan& plan) {
     try {
