@@ -249,7 +249,7 @@ std::int32_t properties(TensileDevice* device, TensileDeviceProperties* properti
         set_text(properties->driver, "driver 1.0, CUDA 13.0");
         properties->memory_bytes = state->options().memory_bytes;
         properties->free_bytes = state->free_bytes();
-        properties->multiprocessors = 8;
+        properties->multiprocessors = state->options().multiprocessors;
         properties->copy_engines = 2;
     });
 }

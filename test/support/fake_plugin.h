@@ -22,6 +22,7 @@ struct FakePluginOptions {
     std::uint32_t table_bytes = sizeof(TensileDeviceTable);
     TensileCode driver = TENSILE_OK;  // TENSILE_NO_DRIVER, TENSILE_OLD_DRIVER: what device_count answers
     int devices = 1;
+    int multiprocessors = 8;  // what the engine expects of times
     std::uint64_t memory_bytes = std::uint64_t{256} << 20;
     std::uint64_t pinned_bytes = std::uint64_t{256} << 20;  // that can be page-locked at once
     std::uint64_t scratch_bytes = 256;                      // of every kernel

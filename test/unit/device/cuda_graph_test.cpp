@@ -135,15 +135,15 @@ TEST(CudaGraphs, AreNotLaunchedWhenStopped) {
 
 // A graph cannot be stopped, so a long sequence becomes several.
 TEST(CudaGraphs, AreShort) {
-    CudaRig rig;
-    const Program program = training_program({.batch = 256, .features = 256, .hidden = 256});
+    CudaRig rig({.multiprocessors = 1});
+    const Program program = training_program({.batch = 128, .features = 128, .hidden = 256});
     DeviceRun run(rig.device(), program, {}, StreamPriority::kTraining, rig.take(8 << 20));
-    fill_network(run, program, 256);
+    fill_network(run, program, 128);
     for (int step = 0; step < 3; ++step)
         ASSERT_EQ(run.run_sequence(), LaunchStatus::kCompleted);
     EXPECT_GE(rig.plugin().counters().graph_launches, 2U);
     EXPECT_EQ(rig.plugin().counters().graph_launches, rig.plugin().counters().recorded_graphs);
-    EXPECT_EQ(network_state(run, program), interpreted_state(program, 256, 3));
+    EXPECT_EQ(network_state(run, program), interpreted_state(program, 128, 3));
 }
 
 TEST(CudaGraphs, FailuresOfALaunchAreErrors) {
