@@ -92,7 +92,8 @@ class Stream {
   public:
     virtual ~Stream() = default;
     // Runs (or enqueues) lowered op `op`. After kStopped the written tensors are undefined; what an asynchronous device
-    // has enqueued before still runs, so its memory is free only after synchronize().
+    // has enqueued before still runs, so its memory is free only after synchronize(). Such a device lets the host be a
+    // few milliseconds of work ahead, so that the stop flag is seen in time.
     virtual LaunchStatus launch(Binding& binding, int op, const LaunchContext& context) = 0;
     // Runs (or enqueues) those ops in that order, as launch() would one after another. A binding that is launched so is
     // always given the same list, which outlives it, so that a device can record it once.

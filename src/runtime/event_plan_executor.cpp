@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/finish_guard.h"
 #include "tensor/error.h"
 
 namespace tensile {
@@ -68,7 +69,6 @@ EventPlanExecutor::EventPlanExecutor(const LoweredProgram& program, const Plan& 
       compiled_(compile_plan(program, plan, copies.offsets)),
       fed_(bridge.device().create_event()),
       copied_in_(bridge.device().create_event()),
-      pace_(bridge.device()),
       windows_{CopyWindow(bridge.device()), CopyWindow(bridge.device())} {
     for (const std::vector<CompiledPlan::Copy>& direction : compiled_.copies)
         for (const CompiledPlan::Copy& copy : direction)
@@ -200,7 +200,6 @@ LaunchStatus EventPlanExecutor::enqueue_step(Stream& stream, std::size_t index, 
     const LaunchStatus status = step.is_repeated ? launch() : times.time(step.op, stream, launch);
     record(spans.repeat_end, &Span::end);
     if (links.event != kNone) stream.record(event_of(kRunQueue, static_cast<std::uint32_t>(index + 1), executions_));
-    pace_.enqueued(stream);
     return status;
 }
 

@@ -1,6 +1,6 @@
 // Runs a plan on an asynchronous device whose host copies lie in the pinned arena: one host thread enqueues ops and
 // copies on three streams, and events between the streams stand for the plan's waits. The host waits for nothing but
-// the end of the run, and to keep its distance.
+// the end of the run, or to keep its distance.
 //
 // Order. Each stream gets the actions of its queue in the order of the plan. Where an action waits for one of another
 // queue, that one's event, recorded right behind it, is waited for by the stream; a wait that an earlier action of the
@@ -9,8 +9,9 @@
 // that the plan's feed waits for; copies out begin behind them. At the end the compute stream waits for the copies in,
 // and outputs are copied out.
 //
-// Distance. The thread enqueues an action as soon as all that it waits for is enqueued and its stream is not too far
-// ahead (run_pace.h, copy_window.h), and reads the stop flag in between.
+// Distance. The thread enqueues an action as soon as all that it waits for is enqueued and not too much is under way:
+// of ops the compute stream sees to that (device.h), of copies a window a direction (copy_window.h). In between it
+// reads the stop flag.
 //
 // Stalls and recomputation are measured by events of the compute stream around its waits and around repeated ops.
 #pragma once
@@ -27,7 +28,6 @@
 #include "runtime/compiled_plan.h"
 #include "runtime/copy_window.h"
 #include "runtime/plan_executor.h"
-#include "runtime/run_pace.h"
 
 namespace tensile {
 
@@ -107,7 +107,6 @@ class EventPlanExecutor final : public PlanExecutor {
     std::vector<EventPair> events_;
     std::unique_ptr<Event> fed_;
     std::unique_ptr<Event> copied_in_;
-    RunPace pace_;
     std::array<CopyWindow, kCopyDirections> windows_;
     std::mutex draining_;  // the owner may give up the copies while another user of the step region waits for them
     std::uint64_t executions_ = 0;  // begun

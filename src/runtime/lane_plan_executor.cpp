@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "runtime/finish_guard.h"
+
 namespace tensile {
 
 namespace {
@@ -51,12 +53,12 @@ class LanePlanExecutor::CancelUnlessDone {
 };
 
 LanePlanExecutor::LanePlanExecutor(const LoweredProgram& program, const Plan& plan, Binding& binding,
-                                   const ExtentParts& parts, const HostCopies& copies, std::unique_ptr<RunPace> pace)
+                                   const ExtentParts& parts, const HostCopies& copies, bool is_synchronous)
     : plan_(plan),
       binding_(binding),
       parts_(parts),
       compiled_(compile_plan(program, plan, copies.offsets)),
-      pace_(std::move(pace)) {
+      is_synchronous_(is_synchronous) {
     HostStore& store = copies.store == nullptr ? no_host_store() : *copies.store;
     queues_ = std::make_unique<CopyQueues>(*copies.lanes, store, static_cast<std::uint32_t>(compiled_.steps.size()),
                                            tasks_of(compiled_.copies_of(CopyDirection::kOut), plan_, parts_),
@@ -100,7 +102,7 @@ LaunchStatus LanePlanExecutor::launch(Stream& stream, const CompiledPlan::Step& 
     return timed(recompute_seconds_, [&] {
         const LaunchStatus status = launch();
         // Else its time would be that of enqueuing it.
-        if (pace_ != nullptr) stream.synchronize();
+        if (!is_synchronous_) stream.synchronize();
         return status;
     });
 }
@@ -123,7 +125,6 @@ LaunchStatus LanePlanExecutor::run(Stream& stream, const LaunchContext& context,
         moved = step.moves_end;
         if (wait_for_copies(step, context.stop) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
         if (launch(stream, step, context, times) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
-        if (pace_ != nullptr) pace_->enqueued(stream);
         if (!step.is_awaited) continue;
         stream.synchronize();
         queues_->complete_ops(static_cast<std::uint32_t>(i + 1));

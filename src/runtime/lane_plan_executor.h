@@ -12,15 +12,14 @@
 
 #include "runtime/compiled_plan.h"
 #include "runtime/plan_executor.h"
-#include "runtime/run_pace.h"
 
 namespace tensile {
 
 class LanePlanExecutor final : public PlanExecutor {
   public:
-    // `plan` and `binding` outlive the executor; the store and the lanes too. `pace`: of an asynchronous device.
+    // `plan` and `binding` outlive the executor; the store and the lanes too.
     LanePlanExecutor(const LoweredProgram& program, const Plan& plan, Binding& binding, const ExtentParts& parts,
-                     const HostCopies& copies, std::unique_ptr<RunPace> pace);
+                     const HostCopies& copies, bool is_synchronous);
     ~LanePlanExecutor() override;
 
     LaunchStatus wait_for_feed(const StopFlag* stop) override;
@@ -44,7 +43,7 @@ class LanePlanExecutor final : public PlanExecutor {
     ExtentParts parts_;
     const CompiledPlan compiled_;
     std::unique_ptr<CopyQueues> queues_;
-    std::unique_ptr<RunPace> pace_;             // null on a synchronous device
+    const bool is_synchronous_;                 // the device
     std::atomic<double> recompute_seconds_{0};  // written by the running thread only
     std::atomic<double> stall_seconds_{0};
 };

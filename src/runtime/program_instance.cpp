@@ -1,13 +1,13 @@
 // From a program to something that runs at an address; see program_instance.h.
 #include "runtime/program_instance.h"
 
-#include <chrono>
 #include <cstring>
 #include <string>
 
 #include "planner/checker.h"
 #include "planner/liveness.h"
 #include "runtime/event_plan_executor.h"
+#include "runtime/finish_guard.h"
 #include "runtime/lane_plan_executor.h"
 #include "tensor/error.h"
 
@@ -15,27 +15,7 @@ namespace tensile {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::int32_t kNoTensor = -1;
-// A run that takes longer is enqueued op by op from then on, so that a stop flag ends it before its end.
-constexpr std::chrono::milliseconds kLongRun(5);
-
-// Waits for what a run that does not complete has enqueued.
-class FinishUnlessDone {
-  public:
-    explicit FinishUnlessDone(Stream& stream) : stream_(stream) {}
-    ~FinishUnlessDone() {
-        if (!is_done_) finish(stream_);
-    }
-    FinishUnlessDone(const FinishUnlessDone&) = delete;
-    FinishUnlessDone& operator=(const FinishUnlessDone&) = delete;
-    void done() { is_done_ = true; }
-
-  private:
-    Stream& stream_;
-    bool is_done_ = false;
-};
 
 // The lowered tensor that stores each program value; the first one where a device keeps copies in other layouts.
 std::vector<std::int32_t> tensors_by_value(const Program& program, const LoweredProgram& lowered) {
@@ -191,11 +171,8 @@ ProgramInstance::ProgramInstance(std::shared_ptr<const PlannedProgram> planned, 
     }
     find_inputs_and_outputs();
     if (places.bridge != nullptr) {
-        on_device_ = std::make_unique<OnDevice>(
-            OnDevice{*places.bridge,
-                     InstanceStaging(*places.bridge, inputs_, outputs_, "inputs and outputs of " + program.name()),
-                     {},
-                     RunPace(places.bridge->device())});
+        on_device_ = std::make_unique<OnDevice>(OnDevice{
+            InstanceStaging(*places.bridge, inputs_, outputs_, "inputs and outputs of " + program.name()), {}});
         if (!executor_)
             for (const Action& action : plan.actions)
                 on_device_->ops.push_back(action.subject);
@@ -226,13 +203,10 @@ void ProgramInstance::write_constants(const InstancePlaces& places) {
 void ProgramInstance::make_executor(const HostCopies& copies, DeviceBridge* bridge) {
     const LoweredProgram& lowered = planned_->executable->lowered();
     const Plan& plan = planned_->plan;
-    if (bridge == nullptr)
-        executor_ = std::make_unique<LanePlanExecutor>(lowered, plan, *binding_, extent_, copies, nullptr);
-    else if (copies.store == nullptr || copies.store->memory() != nullptr)
+    if (bridge != nullptr && (copies.store == nullptr || copies.store->memory() != nullptr))
         executor_ = std::make_unique<EventPlanExecutor>(lowered, plan, *binding_, extent_, copies, *bridge);
     else
-        executor_ = std::make_unique<LanePlanExecutor>(lowered, plan, *binding_, extent_, copies,
-                                                       std::make_unique<RunPace>(bridge->device()));
+        executor_ = std::make_unique<LanePlanExecutor>(lowered, plan, *binding_, extent_, copies, bridge == nullptr);
 }
 
 std::byte* ProgramInstance::place_address(std::int32_t place) const {
@@ -284,40 +258,29 @@ void ProgramInstance::clear_unused_rows() noexcept {
 }
 
 // The list is one of the orders that the plan allows; on one in-order stream its waits are implied.
-LaunchStatus ProgramInstance::run_in_place(Stream& stream, const LaunchContext& context, const OpTimes& times) {
+LaunchStatus ProgramInstance::launch_one_by_one(Stream& stream, const LaunchContext& context, const OpTimes& times) {
     for (const Action& action : planned_->plan.actions) {
         const auto launch = [&] { return stream.launch(*binding_, action.subject, context); };
-        if (times.time(action.subject, stream, launch) == LaunchStatus::kCompleted) continue;
-        stream.synchronize();
-        return LaunchStatus::kStopped;
+        if (times.time(action.subject, stream, launch) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
     }
-    stream.synchronize();
     return LaunchStatus::kCompleted;
 }
 
-LaunchStatus ProgramInstance::launch_one_by_one(Stream& stream, const LaunchContext& context, const OpTimes& times) {
-    for (const std::int32_t op : on_device_->ops) {
-        if (context.stop != nullptr && context.stop->load(std::memory_order_relaxed)) return LaunchStatus::kStopped;
-        const auto launch = [&] { return stream.launch(*binding_, op, context); };
-        if (times.time(op, stream, launch) == LaunchStatus::kStopped) return LaunchStatus::kStopped;
-        on_device_->pace.enqueued(stream);
-    }
-    return LaunchStatus::kCompleted;
+LaunchStatus ProgramInstance::run_in_place(Stream& stream, const LaunchContext& context, const OpTimes& times) {
+    const LaunchStatus status = launch_one_by_one(stream, context, times);
+    stream.synchronize();
+    return status;
 }
 
 LaunchStatus ProgramInstance::run_on_device(Stream& stream, const LaunchContext& context, const OpTimes& times) {
-    const Clock::time_point begin = Clock::now();
     FinishUnlessDone guard(stream);
-    if (context.stop != nullptr && context.stop->load(std::memory_order_relaxed)) return LaunchStatus::kStopped;
     on_device_->staging.copy_inputs(stream);
-    const LaunchStatus status = times.is_measuring() || on_device_->is_long
-                                    ? launch_one_by_one(stream, context, times)
-                                    : stream.launch_sequence(*binding_, on_device_->ops, context);
+    const LaunchStatus status = times.is_measuring() ? launch_one_by_one(stream, context, times)
+                                                     : stream.launch_sequence(*binding_, on_device_->ops, context);
     if (status == LaunchStatus::kStopped) return LaunchStatus::kStopped;
     on_device_->staging.copy_outputs(stream, context.extents);
     stream.synchronize();
     guard.done();
-    on_device_->is_long = Clock::now() - begin > kLongRun;
     return LaunchStatus::kCompleted;
 }
 

@@ -14,7 +14,6 @@
 #include "planner/plan.h"
 #include "runtime/instance_staging.h"
 #include "runtime/plan_executor.h"
-#include "runtime/run_pace.h"
 #include "runtime/step_costs.h"
 
 namespace tensile {
@@ -77,9 +76,7 @@ class ProgramInstance {
         return executor_ && !on_device_ ? executor_->wait_for_feed(stop) : LaunchStatus::kCompleted;
     }
     // Runs the plan on `stream` and waits for the end of its ops. Extents keep their values from run to run; they are
-    // the capacities at first. After kStopped or an error of a plan that copies the instance cannot be run again. A
-    // run of an asynchronous device notices the stop flag within a few ops; one that takes a few milliseconds as a
-    // whole only before it begins.
+    // the capacities at first. After kStopped or an error of a plan that copies the instance cannot be run again.
     LaunchStatus run(Stream& stream, const StopFlag* stop, const OpTimes& times = {});
 
     // Copies out may be under way when a run ends: waits for them, or gives them up.
@@ -94,11 +91,8 @@ class ProgramInstance {
   private:
     // What an asynchronous device needs in addition.
     struct OnDevice {
-        DeviceBridge& bridge;
         InstanceStaging staging;
         std::vector<std::int32_t> ops;  // of a plan that moves nothing, in its order
-        RunPace pace;
-        bool is_long = false;  // the last run took longer than a stop may wait
     };
     std::byte* place_address(std::int32_t place) const;
     void write_constants(const InstancePlaces& places);

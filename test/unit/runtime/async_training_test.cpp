@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <thread>
 #include <vector>
 
@@ -46,6 +47,16 @@ TEST(AsyncTraining, GivesTheBitsOfTheReference) {
     JobUsage usage;
     EXPECT_EQ(engine.run(kJob, &usage), reference(kJob));
     EXPECT_EQ(usage.moved.in_bytes, 0U);
+    engine.expect_empty();
+}
+
+// The first steps are measured op by op; the others launch all ops at once.
+TEST(AsyncTraining, StepsThatAreNotMeasuredGiveTheSameBits) {
+    DeepJobOptions options = kJob;
+    options.layers = 3;
+    options.steps = 2 * static_cast<int>(StepCosts::kMeasuredAtFirst) + 3;
+    AsyncEngine engine;
+    EXPECT_EQ(engine.run(options), reference(options));
     engine.expect_empty();
 }
 
@@ -127,6 +138,30 @@ TEST_P(AsyncPressure, AStopAtAnyMomentLeavesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(Planners, AsyncPressure,
                          ::testing::Values(&real_planner, &moving_planner, &resident_moving_planner));
+
+// Whatever the planner makes of the pool's size, the arena's and the device's speed.
+TEST(AsyncTraining, AnyPoolAndAnySpeedGiveTheSameBits) {
+    const std::uint64_t whole = async_comfortable(kJob);
+    const Outcome expected = reference(kJob);
+    const auto between = [](std::uint64_t seed, std::uint64_t index, double low, double high) {
+        return low * std::pow(high / low, random_uniform(seed, 78, index));
+    };
+    bool has_moved = false;
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+        AsyncEngineOptions options;
+        options.pool_bytes = static_cast<std::uint64_t>(between(seed, 0, 0.35, 1.1) * static_cast<double>(whole));
+        options.pinned_bytes = static_cast<std::uint64_t>(between(seed, 1, 4.0, 64.0) * kMegabyte);
+        options.plugin.launch_seconds = between(seed, 2, 1e-6, 1e-3);
+        options.plugin.copy_latency = between(seed, 3, 1e-6, 1e-3);
+        options.plugin.copy_bytes_per_second = between(seed, 4, 1e8, 1e11);
+        AsyncEngine engine(options);
+        JobUsage usage;
+        EXPECT_EQ(engine.run(kJob, &usage), expected) << seed;
+        has_moved = has_moved || usage.moved.in_bytes > 0;
+        engine.expect_empty();
+    }
+    EXPECT_TRUE(has_moved);
+}
 
 // A fault that the device survives is the job's end and nobody else's.
 TEST(AsyncTraining, AFaultEndsTheJobAndNothingStays) {
