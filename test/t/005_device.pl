@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use lib dirname(__FILE__);
 
@@ -14,7 +15,7 @@ use Time::HiRes qw(usleep);
 
 plan skip_all => 'no plug-in without CUDA was built' unless -f ($ENV{TENSILE_FAKE_PLUGIN} // '');
 
-my $orders = PostgreSQL::Test::Utils::tempdir() . '/orders';
+my $orders = abs_path(PostgreSQL::Test::Utils::tempdir()) . '/orders';
 $ENV{TENSILE_CUDA_PLUGIN} = $ENV{TENSILE_FAKE_PLUGIN};
 $ENV{TENSILE_FAKE_PLUGIN_ORDERS} = $orders;
 

@@ -253,7 +253,7 @@ TEST(CudaEngine, AFaultInATrainingReachesTheHandler) {
               sqlstate::kIoError);
     const std::lock_guard lock(mutex);
     EXPECT_TRUE(told.starts_with("could not ")) << told;
-    EXPECT_TRUE(told.ends_with(": the GPU reported an error: an injected fault.")) << told;
+    EXPECT_TRUE(told.ends_with(": the GPU reported an error: The CUDA plug-in reports: an injected fault.")) << told;
 }
 
 TEST(DeviceFaultExit, EndsTheProcessWithALineOnceTheEngineServes) {
