@@ -278,7 +278,7 @@ TEST_F(CudaStreams, AStickyFailureReachesTheFaultHandler) {
     EXPECT_THROW(event->wait(), Error);
     EXPECT_THROW(rig_.device().create_event(), Error);
     EXPECT_THROW(rig_.device().create_stream(StreamClass::kCompute, StreamPriority::kTraining), Error);
-    EXPECT_THROW(rig_.device().free_bytes(), Error);
+    EXPECT_THROW(rig_.device().hardware(), Error);
     EXPECT_GE(rig_.faults().size(), 9U);
 }
 
