@@ -173,6 +173,9 @@ std::vector<OpCase> convolution_cases() {
     add_convolution(list, {"1x1/padded", 2, 3, 4, {5, 4, 1, 1, 1, 1, 1}});
     add_convolution(list, {"3x3/vectors", 2, 8, 12, {7, 6, 3, 3, 2, 1, 1}});
     add_convolution(list, {"2x2/beside_map", 2, 4, 3, {3, 4, 2, 2, 1, 3, 3}});
+    // More elements of patches, and of pixels, than a grid has threads, so that threads go round.
+    add_convolution(list, {"3x3/rounds", 2, 7, 1, {100, 90, 3, 3, 1, 1, 1}});
+    add_convolution(list, {"1x1/rounds", 1, 31, 2, {132, 140, 1, 1, 2, 0, 0}});
     std::vector<OpCase> cases = list.take();
     for (const OpCase& op_case : op_cases())
         if (op_case.op.starts_with("convolution_2d")) cases.push_back(op_case);
@@ -226,24 +229,26 @@ class CudaPatchBlocks : public ::testing::TestWithParam<OpCase> {
     CudaPatchBlocks() : device_(open_device()) {}
     ~CudaPatchBlocks() override { cuda_emulation::set_thread_order(0); }
 
-    std::vector<float> run(const cuda::Kernel& kernel, const Program& program) {
+    // With operands that begin `offset` bytes behind where an allocation does.
+    std::vector<float> run(const cuda::Kernel& kernel, const Program& program, std::size_t offset = 0) {
         const Node& node = program.nodes().front();
         std::vector<std::unique_ptr<DeviceBuffer>> buffers;
         std::vector<const void*> inputs;
         for (std::size_t i = 0; i < node.inputs.size(); ++i) {
             const TensorType& type = program.value(node.inputs[i]).type;
-            buffers.push_back(std::make_unique<DeviceBuffer>(device_.get(), type.bytes()));
-            inputs.push_back(buffers.back()->data());
-            fill_case_input(GetParam(), GetParam().inputs[i], {buffers.back()->data(), type, type.shape.rows()});
+            buffers.push_back(std::make_unique<DeviceBuffer>(device_.get(), type.bytes() + offset));
+            std::byte* const data = buffers.back()->data() + offset;
+            inputs.push_back(data);
+            fill_case_input(GetParam(), GetParam().inputs[i], {data, type, type.shape.rows()});
         }
         const TensorType& type = program.value(node.outputs[0]).type;
-        const DeviceBuffer y(device_.get(), type.bytes());
-        void* const output = y.data();
+        const DeviceBuffer y(device_.get(), type.bytes() + offset);
+        void* const output = y.data() + offset;
         const DeviceBuffer scratch(device_.get(), std::max<std::size_t>(kernel.scratch_bytes(), 1));
         kernel.launch({inputs.data(), &output, scratch.data(), nullptr, handles_.stream()});
         EXPECT_EQ(cuda_emulation::take_complaints(), "");
         EXPECT_EQ(cuda_emulation::damaged_guard(), "");
-        return values_of({y.data(), type, type.shape.rows()});
+        return values_of({y.data() + offset, type, type.shape.rows()});
     }
 
     DevicePointer device_;
@@ -275,6 +280,13 @@ TEST_P(CudaPatchBlocks, OfEverySizeAgreeWithReference) {
     }
     // The bound decides.
     EXPECT_GT(most_scratch, make_kernel(handles_.device(), problem, 1)->scratch_bytes());
+}
+
+TEST_P(CudaPatchBlocks, TakeOperandsAtAnyElement) {
+    const Program program = case_program(GetParam());
+    const NodeProblem node(program, program.nodes().front());
+    const auto kernel = make_kernel(handles_.device(), cuda::OpProblem(node.get()), 20000);
+    expect_near(run(*kernel, program, sizeof(float)), reference(GetParam()), kRelativeError);
 }
 
 std::vector<OpCase> block_cases() {
