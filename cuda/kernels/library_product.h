@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -39,6 +40,8 @@ struct ProductShape {
 
 class LibraryProduct {
   public:
+    static constexpr std::size_t kChoiceBytes = 2 * sizeof(cublasLtMatmulAlgo_t);
+
     // `choice`: of an earlier product of the same shape, or empty.
     LibraryProduct(const DeviceContext& device, const ProductShape& capacity, TensilePrecision precision,
                    std::span<const std::uint8_t> choice);
@@ -50,13 +53,18 @@ class LibraryProduct {
     // filled with zeros.
     void launch(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
                 const ProductShape& present) const;
+    // The same, added to what y holds.
+    void launch_added(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
+                      const ProductShape& present) const;
 
   private:
     struct Description;
     bool reuse(const DeviceContext& device, Description& capacity, std::span<const std::uint8_t> choice);
     void choose(const DeviceContext& device, Description& capacity);
+    void launch_batches(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
+                        const ProductShape& present, float y_factor) const;
     void launch_batch(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
-                      const ProductShape& present) const;
+                      const ProductShape& present, float y_factor) const;
 
     ProductShape capacity_;
     cublasComputeType_t compute_;
