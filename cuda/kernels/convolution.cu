@@ -311,6 +311,10 @@ class ConvolutionKernel final : public Kernel {
 template <typename Direction>
 std::unique_ptr<Kernel> make_convolution(const DeviceContext& device, const OpProblem& problem) {
     require_float32_values(problem);
+    // Behind one algorithm's name cuDNN has several kernels and takes one by all sizes, the number of images included.
+    if (problem.row_invariant)
+        throw PluginError(TENSILE_UNSUPPORTED, std::string(Direction::kName) +
+                                                   " has no CUDA kernel whose images do not depend on their number");
     return std::make_unique<ConvolutionKernel<Direction>>(device, problem);
 }
 
