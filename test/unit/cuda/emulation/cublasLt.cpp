@@ -26,6 +26,10 @@ constexpr std::uint64_t kSplits = 4;
 // The library does not say how many it takes; a grid of the device ends there.
 constexpr std::int32_t kMostBatches = 65535;
 
+bool needs_alignment(std::uint64_t algorithm) {
+    return algorithm == kSplit || algorithm == kWide;
+}
+
 struct Operands {
     const cublasLtMatmulDescOpaque_t& descriptor;
     const cublasLtMatrixLayoutOpaque_t &a, &b, &d;
@@ -253,10 +257,9 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
         const cublasLtMatmulAlgo_t candidate{{algorithm}};
         if (cublasLtMatmulAlgoCheck(handle, descriptor, a, b, c, d, &candidate, &found) != CUBLAS_STATUS_SUCCESS)
             continue;
-        const bool allowed =
-            algorithm != kSplit ||
-            (aligned && (preference->reduction_schemes & CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE) != 0 &&
-             found.workspaceSize <= preference->workspace_bytes);
+        const bool splits = (preference->reduction_schemes & CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE) != 0;
+        const bool allowed = (aligned || !needs_alignment(algorithm)) && (splits || algorithm != kSplit) &&
+                             found.workspaceSize <= preference->workspace_bytes;
         if (!allowed) continue;
         results[(*returned)++] = found;
     }
@@ -289,7 +292,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
         cublasLtMatmulAlgoCheck(handle, descriptor, a_layout, b_layout, c_layout, d_layout, algorithm, &checked);
     if (status != CUBLAS_STATUS_SUCCESS) return status;
     const bool split = algorithm->data[0] == kSplit;
-    const std::size_t alignment = split ? 16 : sizeof(float);
+    const std::size_t alignment = needs_alignment(algorithm->data[0]) ? 16 : sizeof(float);
     const bool usable =
         is_usable(a, *a_layout, alignment) && is_usable(b, *b_layout, alignment) &&
         is_usable(d, *d_layout, alignment) &&
