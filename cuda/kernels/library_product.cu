@@ -15,8 +15,8 @@ namespace {
 constexpr std::uint64_t kMostWorkspaceBytes = std::uint64_t{32} << 20;
 // Of addresses, for vector loads.
 constexpr std::uint32_t kAlignment = 16;
-// Batches lie along a dimension of the grid that ends at 65535.
-// At most 65535; a multiple of 4, so that the next part of a batch is aligned as the first.
+// Batches lie along a dimension of the grid that ends at 65535. A multiple of 4, so that the next part of a batch is
+// aligned as the first.
 constexpr std::int64_t kMostBatches = 65532;
 
 using Layout = cublasLtMatrixLayoutOpaque_t;
