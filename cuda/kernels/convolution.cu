@@ -6,17 +6,22 @@
 //
 // The algorithm is the one that cuDNN expects to be the fastest of those that give the same bits every time and do not
 // need much more memory than the operands; nothing is timed, so the same problem always gets the same one. Products and
-// sums are float32 (CUDNN_FMA_MATH: no TensorFloat-32), also where the problem allows bf16 operands: cuDNN would round
-// the results to bf16 too.
+// sums are float32 (CUDNN_FMA_MATH: no TensorFloat-32). Where there is no such algorithm, where operands are to be
+// rounded to bf16 (cuDNN would round the results too), and where images must not depend on their number (behind one
+// algorithm's name cuDNN has several kernels and takes one by all sizes), the convolution is a product of patches
+// (convolution_patches.h). A choice of one byte is an algorithm of cuDNN; that of a product is longer.
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "cuda/kernel_registry.h"
+#include "cuda/kernels/convolution_patches.h"
+#include "cuda/kernels/convolution_sizes.h"
 #include "cuda/kernels/float_operands.h"
-#include "cuda/kernels/window.h"
 #include "cuda/launch.h"
 
 namespace tensile::cuda {
@@ -44,41 +49,13 @@ using FilterDescriptor =
 using ConvolutionDescriptor =
     Descriptor<cudnnConvolutionDescriptor_t, &cudnnCreateConvolutionDescriptor, &cudnnDestroyConvolutionDescriptor>;
 
-// Maps of both sides and weights, whatever the direction in which they are used.
-struct Sizes {
-    Window window;
-    int images;
-    int channels;
-    int kernels;
-
-    // `input`, `output`: the types of the maps before and behind the window.
-    Sizes(const OpProblem& problem, const TensorType& input, const TensorType& output)
-        : window(problem),
-          images(static_cast<int>(input.rows() / window.input_pixels())),
-          channels(static_cast<int>(input.dim(1))),
-          kernels(static_cast<int>(output.dim(1))) {
-        require_32_bits(problem, input.dim(1));
-        require_32_bits(problem, output.dim(1));
-        require_32_bits(problem, std::int64_t{window.taps()} * channels);
-    }
-    int weight_rows() const { return window.taps() * channels; }
-    std::size_t weight_bytes() const {
-        return static_cast<std::size_t>(weight_rows()) * static_cast<std::size_t>(kernels) * sizeof(float);
-    }
-    std::size_t map_bytes() const {
-        const std::size_t input = static_cast<std::size_t>(window.input_pixels()) * static_cast<std::size_t>(channels);
-        const std::size_t output = static_cast<std::size_t>(window.output_pixels()) * static_cast<std::size_t>(kernels);
-        return static_cast<std::size_t>(images) * (input + output) * sizeof(float);
-    }
-};
-
 struct Descriptors {
     TensorDescriptor input;
     TensorDescriptor output;
     FilterDescriptor weights;
     ConvolutionDescriptor convolution;
 
-    explicit Descriptors(const Sizes& sizes) {
+    explicit Descriptors(const ConvolutionSizes& sizes) {
         const Window& window = sizes.window;
         constexpr const char* kDescribing = "describing a convolution";
         check(cudnnSetTensor4dDescriptor(input.get(), CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, sizes.images, sizes.channels,
@@ -112,6 +89,7 @@ struct Forward {
     using Algorithm = cudnnConvolutionFwdAlgo_t;
     using Ranked = cudnnConvolutionFwdAlgoPerf_t;
     static constexpr const char* kName = "convolution_2d";
+    static constexpr auto kMakeOfPatches = &make_patch_convolution;
     static constexpr std::array kAlgorithms{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
                                             CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
                                             CUDNN_CONVOLUTION_FWD_ALGO_GEMM,
@@ -120,7 +98,9 @@ struct Forward {
                                             CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD,
                                             CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED};
 
-    static Sizes sizes(const OpProblem& problem) { return Sizes(problem, problem.inputs[0], problem.outputs[0]); }
+    static ConvolutionSizes sizes(const OpProblem& problem) {
+        return ConvolutionSizes(problem, problem.inputs[0], problem.outputs[0]);
+    }
     static cudnnStatus_t rank(cudnnHandle_t cudnn, const Descriptors& d, int room, int* count, Ranked* ranked) {
         return cudnnGetConvolutionForwardAlgorithm_v7(cudnn, d.input.get(), d.weights.get(), d.convolution.get(),
                                                       d.output.get(), room, count, ranked);
@@ -140,12 +120,15 @@ struct GradientInput {
     using Algorithm = cudnnConvolutionBwdDataAlgo_t;
     using Ranked = cudnnConvolutionBwdDataAlgoPerf_t;
     static constexpr const char* kName = "convolution_2d_gradient_input";
+    static constexpr auto kMakeOfPatches = &make_patch_gradient_input;
     static constexpr std::array kAlgorithms{CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT,
                                             CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT_TILING,
                                             CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD,
                                             CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED};
 
-    static Sizes sizes(const OpProblem& problem) { return Sizes(problem, problem.outputs[0], problem.inputs[0]); }
+    static ConvolutionSizes sizes(const OpProblem& problem) {
+        return ConvolutionSizes(problem, problem.outputs[0], problem.inputs[0]);
+    }
     static cudnnStatus_t rank(cudnnHandle_t cudnn, const Descriptors& d, int room, int* count, Ranked* ranked) {
         return cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnn, d.weights.get(), d.output.get(), d.convolution.get(),
                                                            d.input.get(), room, count, ranked);
@@ -166,11 +149,14 @@ struct GradientWeights {
     using Algorithm = cudnnConvolutionBwdFilterAlgo_t;
     using Ranked = cudnnConvolutionBwdFilterAlgoPerf_t;
     static constexpr const char* kName = "convolution_2d_gradient_weights";
+    static constexpr auto kMakeOfPatches = &make_patch_gradient_weights;
     static constexpr std::array kAlgorithms{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT,
                                             CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT_TILING,
                                             CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED};
 
-    static Sizes sizes(const OpProblem& problem) { return Sizes(problem, problem.inputs[0], problem.inputs[1]); }
+    static ConvolutionSizes sizes(const OpProblem& problem) {
+        return ConvolutionSizes(problem, problem.inputs[0], problem.inputs[1]);
+    }
     static cudnnStatus_t rank(cudnnHandle_t cudnn, const Descriptors& d, int room, int* count, Ranked* ranked) {
         return cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnn, d.input.get(), d.output.get(), d.convolution.get(),
                                                              d.weights.get(), room, count, ranked);
@@ -227,22 +213,21 @@ std::vector<typename Direction::Algorithm> candidates(cudnnHandle_t cudnn, const
     return algorithms;
 }
 
+// Nothing where the library has no algorithm that may be used.
 template <typename Direction>
-Chosen<typename Direction::Algorithm> choose(cudnnHandle_t cudnn, const Descriptors& descriptors, const Sizes& sizes,
-                                             const std::vector<std::uint8_t>& choice) {
+std::optional<Chosen<typename Direction::Algorithm>> choose(cudnnHandle_t cudnn, const Descriptors& descriptors,
+                                                            const ConvolutionSizes& sizes,
+                                                            const std::vector<std::uint8_t>& choice) {
     constexpr std::size_t kModestWorkspace = std::size_t{64} << 20;
     const std::size_t limit = std::max(kModestWorkspace, sizes.map_bytes());
     std::optional<Chosen<typename Direction::Algorithm>> smallest;
     for (const auto algorithm : candidates<Direction>(cudnn, descriptors, choice)) {
         const auto chosen = usable<Direction>(cudnn, descriptors, algorithm);
         if (!chosen) continue;
-        if (chosen->workspace_bytes <= limit) return *chosen;
+        if (chosen->workspace_bytes <= limit) return chosen;
         if (!smallest || chosen->workspace_bytes < smallest->workspace_bytes) smallest = chosen;
     }
-    if (!smallest)
-        throw PluginError(TENSILE_UNSUPPORTED,
-                          std::string("cuDNN has no deterministic float32 algorithm for this ") + Direction::kName);
-    return *smallest;
+    return smallest;
 }
 
 constexpr int kTile = 32;
@@ -272,11 +257,14 @@ void launch_transpose(const float* from, float* to, int rows, int columns, cudaS
 template <typename Direction>
 class ConvolutionKernel final : public Kernel {
   public:
-    ConvolutionKernel(const DeviceContext& device, const OpProblem& problem)
-        : sizes_(Direction::sizes(problem)),
-          descriptors_(sizes_),
-          chosen_(choose<Direction>(device.cudnn, descriptors_, sizes_, problem.choice)),
-          choice_{static_cast<std::uint8_t>(chosen_.algorithm)} {}
+    using Algorithm = Chosen<typename Direction::Algorithm>;
+
+    ConvolutionKernel(const ConvolutionSizes& sizes, std::unique_ptr<const Descriptors> descriptors,
+                      const Algorithm& chosen)
+        : sizes_(sizes),
+          descriptors_(std::move(descriptors)),
+          chosen_(chosen),
+          choice_{static_cast<std::uint8_t>(chosen.algorithm)} {}
 
     std::size_t scratch_bytes() const override { return workspace_offset() + chosen_.workspace_bytes; }
     std::span<const std::uint8_t> choice() const override { return choice_; }
@@ -289,7 +277,7 @@ class ConvolutionKernel final : public Kernel {
         const Workspace workspace{call.scratch + workspace_offset(), chosen_.workspace_bytes};
         const float* second = kOfWeights ? call.input<float>(1) : weights;
         float* result = kOfWeights ? weights : call.output<float>(0);
-        check(Direction::run(call.stream.cudnn, descriptors_, chosen_.algorithm, workspace, call.input<float>(0),
+        check(Direction::run(call.stream.cudnn, *descriptors_, chosen_.algorithm, workspace, call.input<float>(0),
                              second, result),
               Direction::kName);
         if constexpr (kOfWeights)
@@ -302,20 +290,23 @@ class ConvolutionKernel final : public Kernel {
         return (sizes_.weight_bytes() + kAlignment - 1) / kAlignment * kAlignment;
     }
 
-    Sizes sizes_;
-    Descriptors descriptors_;
-    Chosen<typename Direction::Algorithm> chosen_;
+    ConvolutionSizes sizes_;
+    std::unique_ptr<const Descriptors> descriptors_;
+    Algorithm chosen_;
     std::array<std::uint8_t, 1> choice_;
 };
 
 template <typename Direction>
 std::unique_ptr<Kernel> make_convolution(const DeviceContext& device, const OpProblem& problem) {
     require_float32_values(problem);
-    // Behind one algorithm's name cuDNN has several kernels and takes one by all sizes, the number of images included.
-    if (problem.row_invariant)
-        throw PluginError(TENSILE_UNSUPPORTED, std::string(Direction::kName) +
-                                                   " has no CUDA kernel whose images do not depend on their number");
-    return std::make_unique<ConvolutionKernel<Direction>>(device, problem);
+    const ConvolutionSizes sizes = Direction::sizes(problem);
+    const bool may_be_cudnn = problem.precision != TENSILE_BFLOAT16 && !problem.row_invariant;
+    if (may_be_cudnn && !is_choice_of_patches(problem.choice)) {
+        auto descriptors = std::make_unique<const Descriptors>(sizes);
+        if (const auto chosen = choose<Direction>(device.cudnn, *descriptors, sizes, problem.choice))
+            return std::make_unique<ConvolutionKernel<Direction>>(sizes, std::move(descriptors), *chosen);
+    }
+    return Direction::kMakeOfPatches(device, problem, sizes, kPatchBytes);
 }
 
 }  // namespace

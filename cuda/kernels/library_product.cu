@@ -138,7 +138,7 @@ LibraryProduct::LibraryProduct(const DeviceContext& device, const OpProblem& pro
 }
 
 std::span<const std::uint8_t> LibraryProduct::choice() const {
-    static_assert(sizeof algorithms_ <= TENSILE_CHOICE_BYTES);
+    static_assert(sizeof algorithms_ == kChoiceBytes && kChoiceBytes <= TENSILE_CHOICE_BYTES);
     return {reinterpret_cast<const std::uint8_t*>(algorithms_.data()), sizeof algorithms_};
 }
 
@@ -198,18 +198,28 @@ void LibraryProduct::launch(const StreamContext& stream, const float* a, const f
         const auto count = static_cast<std::size_t>(present.batch * present.rows * present.columns);
         return check(cudaMemsetAsync(y, 0, count * sizeof(float), stream.stream), "filling an empty product");
     }
+    launch_batches(stream, a, b, y, scratch, present, 0);
+}
+
+void LibraryProduct::launch_added(const StreamContext& stream, const float* a, const float* b, float* y,
+                                  std::byte* scratch, const ProductShape& present) const {
+    if (present.rows == 0 || present.columns == 0 || present.batch == 0 || present.inner == 0) return;
+    launch_batches(stream, a, b, y, scratch, present, 1);
+}
+
+void LibraryProduct::launch_batches(const StreamContext& stream, const float* a, const float* b, float* y,
+                                    std::byte* scratch, const ProductShape& present, float y_factor) const {
     for (std::int64_t first = 0; first < present.batch; first += kMostBatches) {
         ProductShape part = present;
         part.batch = std::min(present.batch - first, kMostBatches);
         launch_batch(stream, a + first * present.a_stride, b + first * present.b_stride, y + first * present.y_stride,
-                     scratch, part);
+                     scratch, part, y_factor);
     }
 }
 
 void LibraryProduct::launch_batch(const StreamContext& stream, const float* a, const float* b, float* y,
-                                  std::byte* scratch, const ProductShape& present) const {
+                                  std::byte* scratch, const ProductShape& present, float y_factor) const {
     constexpr float kOne = 1;
-    constexpr float kZero = 0;
     Description description(present, compute_);
     bool fast = is_aligned(a) && is_aligned(b) && is_aligned(y);
     if (row_invariant_ && !fast)
@@ -218,8 +228,8 @@ void LibraryProduct::launch_batch(const StreamContext& stream, const float* a, c
         const auto needed = description.workspace_bytes(stream.cublas_lt, algorithms_[0]);
         fast = needed && *needed <= workspace_bytes_;
     }
-    check(cublasLtMatmul(stream.cublas_lt, &description.product, &kOne, b, &description.b, a, &description.a, &kZero, y,
-                         &description.y, y, &description.y, &algorithms_[fast ? 0 : 1], scratch, workspace_bytes_,
+    check(cublasLtMatmul(stream.cublas_lt, &description.product, &kOne, b, &description.b, a, &description.a, &y_factor,
+                         y, &description.y, y, &description.y, &algorithms_[fast ? 0 : 1], scratch, workspace_bytes_,
                          stream.stream),
           "launching a matrix product");
 }

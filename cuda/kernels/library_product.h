@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -54,6 +55,8 @@ std::vector<ProductShape> invariant_sizes(const OpProblem& problem, const ShapeO
 
 class LibraryProduct {
   public:
+    static constexpr std::size_t kChoiceBytes = 2 * sizeof(cublasLtMatmulAlgo_t);
+
     // `problem` gives precision and choice; `sizes`: invariant_sizes(). Throws PluginError (TENSILE_UNSUPPORTED) where
     // the library has no algorithm, or none that keeps a row-invariant problem's promise.
     LibraryProduct(const DeviceContext& device, const OpProblem& problem, const ProductShape& capacity,
@@ -66,14 +69,19 @@ class LibraryProduct {
     // filled with zeros. Operands of a row-invariant product are 16-byte aligned (PluginError, TENSILE_INVALID).
     void launch(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
                 const ProductShape& present) const;
+    // The same, added to what y holds.
+    void launch_added(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
+                      const ProductShape& present) const;
 
   private:
     struct Description;
     bool reuse(const DeviceContext& device, Description& capacity, std::span<const std::uint8_t> choice);
     void choose(const DeviceContext& device, Description& capacity);
     void choose_invariant(const DeviceContext& device, Description& capacity, std::span<const ProductShape> sizes);
+    void launch_batches(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
+                        const ProductShape& present, float y_factor) const;
     void launch_batch(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
-                      const ProductShape& present) const;
+                      const ProductShape& present, float y_factor) const;
 
     ProductShape capacity_;
     cublasComputeType_t compute_;

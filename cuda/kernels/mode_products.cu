@@ -264,6 +264,7 @@ class TiledModeProduct final : public Kernel {
 class LibraryModeGradient final : public Kernel {
   public:
     LibraryModeGradient(const DeviceContext& device, const OpProblem& problem, const ModeShape& shape)
+        // A sum over the batch has no rows of it.
         : x_(problem.inputs[0]), shape_(shape), product_(device, problem, product_shape(shape, x_.rows()), {}) {}
 
     std::size_t scratch_bytes() const override { return product_.scratch_bytes(); }

@@ -10,31 +10,6 @@ namespace tensile::cuda {
 
 namespace {
 
-// Positions [first, last) along one axis.
-struct Span {
-    int first;
-    int last;
-    __device__ int length() const { return last - first; }
-};
-
-__device__ int smaller(int a, int b) {
-    return a < b ? a : b;
-}
-__device__ int greater(int a, int b) {
-    return a > b ? a : b;
-}
-
-// Pixels that output position `at` sees.
-__device__ Span seen(int at, int stride, int padding, int kernel, int size) {
-    const int start = at * stride - padding;
-    return {greater(start, 0), smaller(start + kernel, size)};
-}
-// Output positions that see pixel `at`.
-__device__ Span seeing(int at, int stride, int padding, int kernel, int outputs) {
-    const int before = at + padding - kernel;  // the last start from which the kernel does not reach the pixel
-    return {before < 0 ? 0 : before / stride + 1, smaller((at + padding) / stride + 1, outputs)};
-}
-
 // Pixel and channel of a thread: channels side by side, rows below each other. Grid: rows, then channel tiles.
 struct Pixel {
     int row;

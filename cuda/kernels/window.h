@@ -47,4 +47,23 @@ struct Window {
     }
 };
 
+// Positions [first, last) along one axis; none where last <= first.
+struct Span {
+    int first;
+    int last;
+    __host__ __device__ int length() const { return last - first; }
+};
+
+// Pixels that output position `at` sees.
+__host__ __device__ inline Span seen(int at, int stride, int padding, int kernel, int size) {
+    const int start = at * stride - padding;
+    return {start > 0 ? start : 0, start + kernel < size ? start + kernel : size};
+}
+// Output positions that see pixel `at`.
+__host__ __device__ inline Span seeing(int at, int stride, int padding, int kernel, int outputs) {
+    const int before = at + padding - kernel;  // the last start from which the kernel does not reach the pixel
+    const int end = (at + padding) / stride + 1;
+    return {before < 0 ? 0 : before / stride + 1, end < outputs ? end : outputs};
+}
+
 }  // namespace tensile::cuda

@@ -67,9 +67,13 @@ class JobPlanner {
         if (budget < minimum()) return std::nullopt;
         rank_variables();
         if (auto result = plan_small(budget)) return result;
-        for (int step = best_step(budget); step <= kAwaySteps; ++step)
-            if (auto result = plan_with(pack(away_at(step)), budget)) return result;
-        return std::nullopt;
+        const int step = best_step(budget);
+        auto result = plan_from(step, budget);
+        if (step == 0) return result;
+        // As for small programs: estimates make too little of plans with all variables resident.
+        auto resident = plan_with(pack(away_at(0)), budget);
+        return resident && (!result || resident->step_seconds < result->step_seconds) ? std::move(resident)
+                                                                                      : std::move(result);
     }
 
   private:
@@ -174,6 +178,13 @@ class JobPlanner {
             is_away[at(variable)] = true;
         }
         return is_away;
+    }
+
+    // With as much away as at `step`, or more where that leads to no plan.
+    std::optional<JobPlan> plan_from(int step, std::uint64_t budget) const {
+        for (; step <= kAwaySteps; ++step)
+            if (auto result = plan_with(pack(away_at(step)), budget)) return result;
+        return std::nullopt;
     }
 
     // Small programs: whole plans for the shares of which most is expected, because estimates are not exact.

@@ -12,6 +12,7 @@
 
 #include "gpu/gpu_under_test.h"
 #include "graph/ops/batched_matmul.h"
+#include "graph/ops/convolution_2d.h"
 #include "graph/ops/matmul.h"
 #include "graph/ops/mode_product.h"
 #include "unit/device/device_run.h"
@@ -98,6 +99,17 @@ TEST_F(GpuRowInvariance, ModeProduct) {
             builder.output("y", ops::mode_product(builder, x, w, axis));
             return builder.finish();
         });
+}
+
+// Images of 5 by 7 pixels.
+TEST_F(GpuRowInvariance, Convolution) {
+    expect_same_row([](std::int64_t images) {
+        ProgramBuilder builder("convolution");
+        const ValueId x = builder.input("x", {DType::kF32, {images * 35, 4}});
+        const ValueId w = builder.input("w", {DType::kF32, {36, 8}});
+        builder.output("y", ops::convolution_2d(builder, x, w, {5, 7, 3, 3, 1, 1, 1}));
+        return builder.finish();
+    });
 }
 
 }  // namespace

@@ -82,9 +82,10 @@ FeatureMaps ImageLayers::bias(const FeatureMaps& x) {
     return {ops::bias_add(builder_, x.value, value), x.size, x.channels};
 }
 
-FeatureMaps ImageLayers::batch_normalization(const FeatureMaps& x) {
+FeatureMaps ImageLayers::batch_normalization(const FeatureMaps& x, double gamma_value) {
     const std::string name = next_name("normalization");
-    const ValueId gamma = parameter(name + "/gamma", {x.channels}, false, constant_content(1));
+    const ValueId gamma =
+        parameter(name + "/gamma", {x.channels}, false, constant_content(static_cast<float>(gamma_value)));
     const ValueId beta = parameter(name + "/beta", {x.channels}, false, constant_content(0));
     const ops::BatchMoments moments = ops::batch_moments(builder_, x.value);
     ops::moving_average_update(builder_, statistic(name + "/running_mean", x.channels, 0), moments.mean,

@@ -43,8 +43,8 @@ class ImageLayers {
 
     FeatureMaps convolution(const FeatureMaps& x, const ConvolutionLayer& layer);
     FeatureMaps bias(const FeatureMaps& x);
-    // By the batch's statistics; running averages follow them.
-    FeatureMaps batch_normalization(const FeatureMaps& x);
+    // By the batch's statistics; running averages follow them. `gamma`: the initial scale.
+    FeatureMaps batch_normalization(const FeatureMaps& x, double gamma = 1);
     FeatureMaps relu(const FeatureMaps& x);
     // Convolution, batch normalization, relu.
     FeatureMaps normalized_convolution(const FeatureMaps& x, const ConvolutionLayer& layer);

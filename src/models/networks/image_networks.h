@@ -24,6 +24,9 @@ struct ImageNetworkShape {
     double width = 1;           // factor of the numbers of channels
     std::int64_t classes = 1000;
     std::uint64_t seed = 0;  // of the initial weights
+    // Initial scale of the last normalization of a residual block. With 0 each block begins as its shortcut, so that
+    // gradients do not grow with the depth (Goyal et al., arXiv 1706.02677).
+    double residual_scale = 1;
 };
 
 struct ImageNetworkTraining {

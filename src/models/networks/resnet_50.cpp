@@ -8,11 +8,12 @@ namespace {
 constexpr std::int64_t kExpansion = 4;
 
 // 1x1 to fewer channels, 3x3, 1x1 to more channels; the shortcut is a convolution where the shape changes.
-FeatureMaps bottleneck(ImageLayers& layers, const FeatureMaps& x, std::int64_t channels, std::int64_t stride) {
+FeatureMaps bottleneck(ImageLayers& layers, const FeatureMaps& x, std::int64_t channels, std::int64_t stride,
+                       double residual_scale) {
     const std::int64_t outputs = kExpansion * channels;
     FeatureMaps y = layers.normalized_convolution(x, square_convolution(channels, 1));
     y = layers.normalized_convolution(y, square_convolution(channels, 3, stride, 1));
-    y = layers.batch_normalization(layers.convolution(y, square_convolution(outputs, 1)));
+    y = layers.batch_normalization(layers.convolution(y, square_convolution(outputs, 1)), residual_scale);
     const bool same = stride == 1 && x.channels == outputs;
     const FeatureMaps shortcut =
         same ? x : layers.batch_normalization(layers.convolution(x, square_convolution(outputs, 1, stride)));
@@ -34,7 +35,8 @@ ImageNetworkTraining resnet_50_training(const ImageNetworkShape& shape, const Op
     x = layers.max_pool(x, 3, 2, 1);
     for (const Stage& stage : kStages)
         for (int block = 0; block < stage.blocks; ++block)
-            x = bottleneck(layers, x, layers.scaled(stage.channels), block == 0 ? stage.stride : 1);
+            x = bottleneck(layers, x, layers.scaled(stage.channels), block == 0 ? stage.stride : 1,
+                           shape.residual_scale);
     return layers.train(layers.global_average_pool(x), optimizer);
 }
 

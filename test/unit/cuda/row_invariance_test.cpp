@@ -222,20 +222,22 @@ TEST_F(CudaRowInvariantProduct, AnEarlierCallersStructDoesNotAsk) {
               compute(make, 16, 16, 1, TENSILE_FLOAT32, false).choice);
 }
 
-TEST_F(CudaRowInvariance, ConvolutionsRefuse) {
-    ProgramBuilder builder("convolution");
-    const ValueId x = builder.input("x", {DType::kF32, {35, 4}});
-    const ValueId w = builder.input("w", {DType::kF32, {36, 4}});
-    builder.output("y", ops::convolution_2d(builder, x, w, {5, 7, 3, 3, 1, 1, 1}));
-    const Program program = builder.finish();
-    NodeProblem problem(program, program.nodes()[0]);
-    problem.set_row_invariant(true);
-    Status status;
-    TensileKernel* kernel = nullptr;
-    TensileKernelInfo info{};
-    info.size = sizeof info;
-    EXPECT_EQ(plugin_table().prepare(device_.get(), &problem.get(), &kernel, &info, &status), TENSILE_UNSUPPORTED);
-    EXPECT_EQ(status.code, TENSILE_UNSUPPORTED);
+// A row is an image of 5 by 7 pixels; what cuDNN takes may depend on their number.
+TEST_F(CudaRowInvariantProduct, ConvolutionAtEveryNumberOfImages) {
+    const auto make = [](std::int64_t images) {
+        ProgramBuilder builder("convolution");
+        const ValueId x = builder.input("x", {DType::kF32, {images * 35, 4}});
+        const ValueId w = builder.input("w", {DType::kF32, {36, 4}});
+        builder.output("y", ops::convolution_2d(builder, x, w, {5, 7, 3, 3, 1, 1, 1}));
+        return builder.finish();
+    };
+    const Result single = compute(make, 1, 1, 1);
+    for (const std::int64_t images : {2, 16, 100}) {
+        SCOPED_TRACE(images);
+        const Result several = compute(make, images, images, 1);
+        EXPECT_EQ(several.choice, single.choice);
+        EXPECT_EQ(several.rows, single.rows);
+    }
 }
 
 // The case with `rows` rows in whatever its op reads row by row.

@@ -118,7 +118,7 @@ TEST(CudaPlugin, NoMemoryForTheSlabIsAnError) {
         EXPECT_EQ(error.detail(), "The CUDA plug-in reports: the device has 1048576 bytes left.");
         // A smaller one may be tried.
         EXPECT_NE(device.reserve_slab(1 << 20), nullptr);
-        EXPECT_EQ(device.free_bytes(), 0U);
+        EXPECT_EQ(device.hardware()->free_bytes, 0U);
         EXPECT_THROW(device.reserve_slab(1), InternalError);
     }
     EXPECT_EQ(plugin.counters().open_objects, 0);
@@ -145,9 +145,9 @@ TEST(CudaPlugin, ADeviceSaysWhatItIs) {
     EXPECT_EQ(device.properties().kind, "cuda");
     EXPECT_EQ(device.properties().instruction_set, "fake_1");
     EXPECT_EQ(device.properties().kernel_library, "reference kernels");
-    EXPECT_EQ(device.name(), "Fake GPU");
-    EXPECT_EQ(device.driver(), "driver 1.0, CUDA 13.0");
-    EXPECT_EQ(device.memory_bytes(), std::uint64_t{256} << 20);
+    EXPECT_EQ(device.hardware()->name, "Fake GPU");
+    EXPECT_EQ(device.hardware()->driver, "driver 1.0, CUDA 13.0");
+    EXPECT_EQ(device.hardware()->memory_bytes, std::uint64_t{256} << 20);
     EXPECT_FALSE(device.is_synchronous());
     EXPECT_EQ(device.threads(), 3);
     device.set_threads(2);

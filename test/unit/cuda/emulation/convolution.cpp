@@ -31,6 +31,11 @@ namespace {
 
 using tensile::cuda_emulation::complain;
 
+bool& convolutions_supported() {
+    static bool supported = true;
+    return supported;
+}
+
 struct Problem {
     EmulatedMaps x;
     EmulatedMaps w;
@@ -58,7 +63,7 @@ template <typename Algorithm>
 cudnnStatus_t rank(const Problem& problem, std::span<const EmulatedRank<Algorithm>> all, int room, int* count,
                    EmulatedRank<Algorithm>* ranked) {
     if (!problem.fits() || room < 1) return CUDNN_STATUS_BAD_PARAM;
-    *count = std::min(room, static_cast<int>(all.size()));
+    *count = convolutions_supported() ? std::min(room, static_cast<int>(all.size())) : 0;
     std::copy_n(all.begin(), *count, ranked);
     return CUDNN_STATUS_SUCCESS;
 }
@@ -71,7 +76,7 @@ EmulatedRank<Algorithm> entry(Algorithm algorithm, cudnnDeterminism_t determinis
 
 cudnnStatus_t workspace_size(const Problem& problem, int algorithm, bool implemented, std::size_t* bytes) {
     if (!problem.fits()) return CUDNN_STATUS_BAD_PARAM;
-    if (!implemented) return CUDNN_STATUS_NOT_SUPPORTED;
+    if (!implemented || !convolutions_supported()) return CUDNN_STATUS_NOT_SUPPORTED;
     *bytes = workspace_of(algorithm);
     return CUDNN_STATUS_SUCCESS;
 }
@@ -121,6 +126,7 @@ cudnnStatus_t run(cudnnHandle_t handle, const Problem& problem, int algorithm, b
                   const Scratch& workspace, const void* alpha, const void* beta, float* result, std::size_t count,
                   Products products) {
     if (!problem.fits()) return CUDNN_STATUS_BAD_PARAM;
+    if (!convolutions_supported()) return CUDNN_STATUS_NOT_SUPPORTED;
     if (*static_cast<const float*>(alpha) != 1 || *static_cast<const float*>(beta) != 0)
         return CUDNN_STATUS_NOT_SUPPORTED;
     if (workspace.bytes < workspace_of(algorithm)) return CUDNN_STATUS_BAD_PARAM;
@@ -154,6 +160,10 @@ cudnnStatus_t destroy(Struct* descriptor) {
 }
 
 }  // namespace
+
+void set_convolutions_supported(bool supported) {
+    convolutions_supported() = supported;
+}
 
 cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t* descriptor) {
     return create(descriptor);

@@ -102,6 +102,7 @@ struct Product {
     cublasLtMatrixLayoutOpaque_t a_layout, b_layout, d_layout;
     float* partial;  // of the split algorithm
     std::uint64_t algorithm;
+    bool added;  // to what d holds
 
     float term(const float* a_batch, const float* b_batch, std::uint64_t row, std::uint64_t column,
                std::uint64_t k) const {
@@ -146,7 +147,8 @@ struct Product {
                         if (partial != nullptr) *next++ = of_part;
                         total += of_part;
                     }
-                    d_batch[row + column * static_cast<std::uint64_t>(d_layout.leading)] = total;
+                    float& to = d_batch[row + column * static_cast<std::uint64_t>(d_layout.leading)];
+                    to = added ? to + total : total;
                 }
             }
         }
@@ -284,8 +286,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                               cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t* algorithm, void* workspace, std::size_t workspace_bytes,
                               cudaStream_t stream) {
+    const float d_factor = *static_cast<const float*>(beta);
     if (handle == nullptr || algorithm == nullptr || c != d || *static_cast<const float*>(alpha) != 1 ||
-        *static_cast<const float*>(beta) != 0)
+        (d_factor != 0 && d_factor != 1))
         return CUBLAS_STATUS_INVALID_VALUE;
     cublasLtMatmulHeuristicResult_t checked{};
     const cublasStatus_t status =
@@ -306,7 +309,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                           *b_layout,
                           *d_layout,
                           split ? static_cast<float*>(workspace) : nullptr,
-                          algorithm->data[0]};
+                          algorithm->data[0],
+                          d_factor == 1};
     enqueue(stream, [product] { product.run(); });
     return CUBLAS_STATUS_SUCCESS;
 }
