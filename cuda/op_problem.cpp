@@ -2,6 +2,7 @@
 #include "cuda/op_problem.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "cuda/error.h"
 
@@ -16,6 +17,12 @@ TensorType tensor_type(const TensileTensorType& type) {
     if (std::ranges::any_of(result.dims, [](std::int64_t dim) { return dim < 0; }))
         throw PluginError(TENSILE_INVALID, "an op has a negative dimension");
     return result;
+}
+
+// A caller of an earlier version has no such member, and does not ask for it.
+bool is_row_invariant(const TensileOpProblem& problem) {
+    constexpr std::size_t kEnd = offsetof(TensileOpProblem, row_invariant) + sizeof problem.row_invariant;
+    return problem.size >= kEnd && problem.row_invariant != 0;
 }
 
 }  // namespace
@@ -55,6 +62,7 @@ std::int64_t TensorType::present_rows(const std::int64_t* extents) const {
 OpProblem::OpProblem(const TensileOpProblem& problem)
     : name(problem.name),
       precision(static_cast<TensilePrecision>(problem.precision)),
+      row_invariant(is_row_invariant(problem)),
       choice(problem.choice, problem.choice + problem.choice_bytes) {
     for (std::size_t i = 0; i < problem.input_count; ++i)
         inputs.push_back(tensor_type(problem.inputs[i]));

@@ -42,6 +42,7 @@ struct OpProblem {
     std::vector<TensorType> inputs;
     std::vector<TensorType> outputs;
     TensilePrecision precision = TENSILE_FLOAT32;
+    bool row_invariant = false;        // see TensileOpProblem
     std::vector<std::uint8_t> choice;  // empty: none
 
     // Throw PluginError (TENSILE_INVALID) where the op has no such attribute.

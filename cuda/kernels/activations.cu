@@ -51,7 +51,7 @@ constexpr float kCubic = 0.044715F;
 
 // tanh of u = sqrt(2 / pi) (x + 0.044715 x^3), the inner function of GELU.
 __device__ float gelu_tanh(float x) {
-    return tanhf(kSqrtTwoOverPi * (x + kCubic * x * x * x));
+    return tanhf(kSqrtTwoOverPi * fmaf(kCubic * x * x, x, x));
 }
 
 struct Gelu {

@@ -49,7 +49,7 @@ struct AffineConstant {
     explicit AffineConstant(const OpProblem& problem)
         : multiplier(static_cast<float>(problem.number("multiplier"))),
           offset(static_cast<float>(problem.number("offset"))) {}
-    __device__ float operator()(float x) const { return multiplier * x + offset; }
+    __device__ float operator()(float x) const { return fmaf(multiplier, x, offset); }
 
     float multiplier;
     float offset;

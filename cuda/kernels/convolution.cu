@@ -6,9 +6,10 @@
 //
 // The algorithm is the one that cuDNN expects to be the fastest of those that give the same bits every time and do not
 // need much more memory than the operands; nothing is timed, so the same problem always gets the same one. Products and
-// sums are float32 (CUDNN_FMA_MATH: no TensorFloat-32). Where there is no such algorithm, and where operands are to be
-// rounded to bf16 (cuDNN would round the results too), the convolution is a product of patches (convolution_patches.h).
-// A choice of one byte is an algorithm of cuDNN; that of a product is longer.
+// sums are float32 (CUDNN_FMA_MATH: no TensorFloat-32). Where there is no such algorithm, where operands are to be
+// rounded to bf16 (cuDNN would round the results too), and where images must not depend on their number (behind one
+// algorithm's name cuDNN has several kernels and takes one by all sizes), the convolution is a product of patches
+// (convolution_patches.h). A choice of one byte is an algorithm of cuDNN; that of a product is longer.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -299,7 +300,8 @@ template <typename Direction>
 std::unique_ptr<Kernel> make_convolution(const DeviceContext& device, const OpProblem& problem) {
     require_float32_values(problem);
     const ConvolutionSizes sizes = Direction::sizes(problem);
-    if (problem.precision != TENSILE_BFLOAT16 && !is_choice_of_patches(problem.choice)) {
+    const bool may_be_cudnn = problem.precision != TENSILE_BFLOAT16 && !problem.row_invariant;
+    if (may_be_cudnn && !is_choice_of_patches(problem.choice)) {
         auto descriptors = std::make_unique<const Descriptors>(sizes);
         if (const auto chosen = choose<Direction>(device.cudnn, *descriptors, sizes, problem.choice))
             return std::make_unique<ConvolutionKernel<Direction>>(sizes, std::move(descriptors), *chosen);

@@ -2,6 +2,7 @@
 #include "cuda/kernels/convolution_patches.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "cuda/kernels/grid_walk.h"
 #include "cuda/kernels/library_product.h"
@@ -153,10 +154,10 @@ class PatchProduct final : public Kernel {
         : sizes_(sizes),
           of_weights_(of_weights),
           positions_(block_positions(sizes_, patch_bytes)),
-          product_(device,
-                   of_weights ? ProductShape::dense(sizes_.terms(), positions_, sizes.kernels, true, false)
-                              : ProductShape::dense(positions_, sizes_.terms(), sizes.kernels, false, false),
-                   problem.precision, problem.choice) {}
+          product_(device, problem, product_shape(positions_),
+                   // The gradient of weights has no rows of the batch.
+                   of_weights ? std::vector<ProductShape>()
+                              : invariant_sizes(problem, [&](std::int64_t rows) { return product_shape(rows); })) {}
 
     std::size_t scratch_bytes() const override { return sizes_.scratch_of(positions_) + product_.scratch_bytes(); }
     std::span<const std::uint8_t> choice() const override { return product_.choice(); }
@@ -186,6 +187,11 @@ class PatchProduct final : public Kernel {
     }
 
   private:
+    ProductShape product_shape(std::int64_t positions) const {
+        return of_weights_ ? ProductShape::dense(sizes_.terms(), positions, sizes_->kernels, true, false)
+                           : ProductShape::dense(positions, sizes_.terms(), sizes_->kernels, false, false);
+    }
+
     PatchSizes sizes_;
     bool of_weights_;
     std::int64_t positions_;  // of a block
@@ -200,8 +206,8 @@ class PatchGradientInput final : public Kernel {
                        std::size_t patch_bytes)
         : sizes_(sizes),
           block_(sizes_, patch_bytes),
-          product_(device, ProductShape::dense(block_.positions, sizes.kernels, sizes_.terms(), false, true),
-                   problem.precision, problem.choice) {}
+          product_(device, problem, product_shape(block_.positions),
+                   invariant_sizes(problem, [&](std::int64_t rows) { return product_shape(rows); })) {}
 
     std::size_t scratch_bytes() const override {
         return sizes_.scratch_of(block_.positions) + product_.scratch_bytes();
@@ -245,6 +251,10 @@ class PatchGradientInput final : public Kernel {
             positions = std::int64_t{std::min(most_lines, window.output_height)} * window.output_width;
         }
     };
+
+    ProductShape product_shape(std::int64_t positions) const {
+        return ProductShape::dense(positions, sizes_->kernels, sizes_.terms(), false, true);
+    }
 
     void launch_block(const KernelArguments& call, int image, int row) const {
         const Window& window = sizes_->window;

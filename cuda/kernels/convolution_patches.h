@@ -1,9 +1,10 @@
 // convolution_2d and its gradients as matrix products of patches: what the window sees at each position is gathered
 // into a row of taps times channels, in the order of the weights' rows, and the stored weights are the other operand.
 //
-// For shapes for which cuDNN has nothing that may be used, and for operands rounded to bf16, which cuDNN would also do
-// to the results. Patches lie in scratch, some positions at a time, so that scratch is bounded whatever the batch. The
-// blocks of positions depend on the sizes alone, and their sums are added up in order.
+// For shapes for which cuDNN has nothing that may be used, for operands rounded to bf16, which cuDNN would also do to
+// the results, and for images that must not depend on their number. Patches lie in scratch, some positions at a time,
+// so that scratch is bounded whatever the batch. The blocks of positions depend on the sizes alone, and their sums are
+// added up in order.
 #pragma once
 
 #include <cstdint>

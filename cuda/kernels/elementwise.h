@@ -2,6 +2,10 @@
 // `__device__ Out operator()(In... x) const` of at most a few words, copied into the launch. What the functor needs
 // beside elements it takes from the problem in its constructor (attributes), or from the operands of a launch in
 // `Functor bind(const KernelArguments&) const` (a scalar in device memory).
+//
+// An element may be computed with its neighbours or alone, by what is aligned and how many there are. So that it gets
+// the same bits, functors of forward programs leave the compiler no choice: they say fmaf where product and sum are
+// one.
 #pragma once
 
 #include <concepts>

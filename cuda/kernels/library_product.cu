@@ -15,8 +15,9 @@ namespace {
 constexpr std::uint64_t kMostWorkspaceBytes = std::uint64_t{32} << 20;
 // Of addresses, for vector loads.
 constexpr std::uint32_t kAlignment = 16;
-// Batches lie along a dimension of the grid that ends there.
-constexpr std::int64_t kMostBatches = 65535;
+// Batches lie along a dimension of the grid that ends at 65535. A multiple of 4, so that the next part of a batch is
+// aligned as the first.
+constexpr std::int64_t kMostBatches = 65532;
 
 using Layout = cublasLtMatrixLayoutOpaque_t;
 
@@ -27,11 +28,18 @@ void describe(Layout& layout, std::int64_t rows, std::int64_t columns, std::int6
                                    static_cast<std::uint64_t>(columns), leading),
           kDescribing);
     const auto count = static_cast<std::int32_t>(batch);
+    // As that of a single matrix is by default; otherwise it would depend on the number of rows.
+    if (batch == 1) stride = 0;
     check(cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
           kDescribing);
     check(
         cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof stride),
         kDescribing);
+}
+
+ProductShape one_launch(ProductShape shape) {
+    shape.batch = std::min(shape.batch, kMostBatches);
+    return shape;
 }
 
 bool is_aligned(const void* address) {
@@ -71,9 +79,10 @@ struct LibraryProduct::Description {
         return result.workspaceSize;
     }
 
-    // What the library expects to be the fastest within these limits; nothing where nothing works.
-    std::optional<cublasLtMatmulHeuristicResult_t> choose(cublasLtHandle_t handle, std::uint64_t most_workspace_bytes,
-                                                          std::uint32_t reduction_schemes, std::uint32_t alignment) {
+    // What works within these limits, first what the library expects to be the fastest; at most results.size().
+    std::span<const cublasLtMatmulHeuristicResult_t> rank(cublasLtHandle_t handle, std::uint64_t most_workspace_bytes,
+                                                          std::uint32_t reduction_schemes, std::uint32_t alignment,
+                                                          std::span<cublasLtMatmulHeuristicResult_t> results) {
         constexpr const char* kDescribing = "describing the choice of a matrix product";
         cublasLtMatmulPreferenceOpaque_t preference;
         const auto set = [&](auto attribute, auto value) {
@@ -86,13 +95,18 @@ struct LibraryProduct::Description {
         set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment);
         set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment);
         set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment);
-        cublasLtMatmulHeuristicResult_t result{};
         int count = 0;
-        const cublasStatus_t status =
-            cublasLtMatmulAlgoGetHeuristic(handle, &product, &b, &a, &y, &y, &preference, 1, &result, &count);
-        if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && count == 0))
-            return std::nullopt;
+        const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+            handle, &product, &b, &a, &y, &y, &preference, static_cast<int>(results.size()), results.data(), &count);
+        if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
         check(status, "choosing an algorithm for a matrix product");
+        return results.first(static_cast<std::size_t>(count));
+    }
+
+    std::optional<cublasLtMatmulHeuristicResult_t> choose(cublasLtHandle_t handle, std::uint64_t most_workspace_bytes,
+                                                          std::uint32_t reduction_schemes, std::uint32_t alignment) {
+        cublasLtMatmulHeuristicResult_t result{};
+        if (rank(handle, most_workspace_bytes, reduction_schemes, alignment, {&result, 1}).empty()) return std::nullopt;
         return result;
     }
 };
@@ -109,14 +123,18 @@ ProductShape ProductShape::dense(std::int64_t rows, std::int64_t inner, std::int
     return shape;
 }
 
-LibraryProduct::LibraryProduct(const DeviceContext& device, const ProductShape& capacity, TensilePrecision precision,
-                               std::span<const std::uint8_t> choice)
-    : capacity_(capacity), compute_(precision == TENSILE_BFLOAT16 ? CUBLAS_COMPUTE_32F_FAST_16BF : CUBLAS_COMPUTE_32F) {
+LibraryProduct::LibraryProduct(const DeviceContext& device, const OpProblem& problem, const ProductShape& capacity,
+                               std::span<const ProductShape> sizes)
+    : capacity_(capacity),
+      compute_(problem.precision == TENSILE_BFLOAT16 ? CUBLAS_COMPUTE_32F_FAST_16BF : CUBLAS_COMPUTE_32F),
+      row_invariant_(!sizes.empty()) {
     if (capacity.rows == 0 || capacity.columns == 0 || capacity.inner == 0 || capacity.batch == 0) return;
-    ProductShape shape = capacity;
-    shape.batch = std::min(shape.batch, kMostBatches);
-    Description description(shape, compute_);
-    if (!reuse(device, description, choice)) choose(device, description);
+    Description description(one_launch(capacity), compute_);
+    if (row_invariant_) {
+        choose_invariant(device, description, sizes);
+    } else if (!reuse(device, description, problem.choice)) {
+        choose(device, description);
+    }
 }
 
 std::span<const std::uint8_t> LibraryProduct::choice() const {
@@ -143,6 +161,34 @@ void LibraryProduct::choose(const DeviceContext& device, Description& capacity) 
     if (!fast || !plain) throw PluginError(TENSILE_UNSUPPORTED, "cuBLASLt has no algorithm for a matrix product");
     algorithms_ = {fast->algo, plain->algo};
     workspace_bytes_ = fast->workspaceSize;
+}
+
+// A choice that was made before is not asked: it may be of a time at which other capacities chose differently, and this
+// one comes out the same as long as the library does.
+void LibraryProduct::choose_invariant(const DeviceContext& device, Description& capacity,
+                                      std::span<const ProductShape> sizes) {
+    const auto works = [&](Description& description, const cublasLtMatmulAlgo_t& algorithm) {
+        return description.workspace_bytes(device.cublas_lt, algorithm) == std::size_t{0};
+    };
+    const auto works_everywhere = [&](const cublasLtMatmulHeuristicResult_t& result) {
+        return result.state == CUBLAS_STATUS_SUCCESS && std::ranges::all_of(sizes, [&](const ProductShape& size) {
+                   Description description(one_launch(size), compute_);
+                   return works(description, result.algo);
+               });
+    };
+    Description nominal(one_launch(sizes.front()), compute_);
+    std::array<cublasLtMatmulHeuristicResult_t, 16> results{};
+    for (const auto alignment : {kAlignment, static_cast<std::uint32_t>(sizeof(float))}) {
+        const auto ranked = nominal.rank(device.cublas_lt, 0, CUBLASLT_REDUCTION_SCHEME_NONE, alignment, results);
+        const auto found = std::ranges::find_if(ranked, works_everywhere);
+        if (found == ranked.end()) continue;
+        // No other one may stand in for it at this capacity alone.
+        if (!works(capacity, found->algo)) break;
+        algorithms_ = {found->algo, found->algo};
+        return;
+    }
+    throw PluginError(TENSILE_UNSUPPORTED,
+                      "cuBLASLt has no algorithm for a matrix product whose rows do not depend on their number");
 }
 
 void LibraryProduct::launch(const StreamContext& stream, const float* a, const float* b, float* y, std::byte* scratch,
@@ -176,7 +222,9 @@ void LibraryProduct::launch_batch(const StreamContext& stream, const float* a, c
     constexpr float kOne = 1;
     Description description(present, compute_);
     bool fast = is_aligned(a) && is_aligned(b) && is_aligned(y);
-    if (fast && !(present == capacity_)) {
+    if (row_invariant_ && !fast)
+        throw PluginError(TENSILE_INVALID, "operands of a row-invariant matrix product are not aligned");
+    if (fast && !row_invariant_ && !(present == capacity_)) {
         const auto needed = description.workspace_bytes(stream.cublas_lt, algorithms_[0]);
         fast = needed && *needed <= workspace_bytes_;
     }

@@ -10,7 +10,10 @@ namespace {
 class MatrixProduct final : public Kernel {
   public:
     MatrixProduct(const DeviceContext& device, const OpProblem& problem)
-        : a_(problem.inputs[0]), product_(device, shape_of(problem), problem.precision, problem.choice) {}
+        : a_(problem.inputs[0]),
+          product_(device, problem, shape_of(problem), invariant_sizes(problem, [&](std::int64_t rows) {
+                       return with_rows(shape_of(problem), problem.name == "batched_matmul", rows);
+                   })) {}
 
     std::size_t scratch_bytes() const override { return product_.scratch_bytes(); }
     std::span<const std::uint8_t> choice() const override { return product_.choice(); }
@@ -36,6 +39,17 @@ class MatrixProduct final : public Kernel {
                                                  transpose_b ? b_rows : b.dim(1), transpose_a, transpose_b);
         shape.batch = groups;
         return shape;
+    }
+
+    // With another number of rows of the batch. Those of batched_matmul are its groups, whose matrices stay as they
+    // are; a product over the batch has no rows of it.
+    static ProductShape with_rows(const ProductShape& shape, bool grouped, std::int64_t rows) {
+        ProductShape result = shape;
+        if (grouped)
+            result.batch = rows;
+        else if (!shape.transpose_a)
+            result.rows = rows;
+        return result;
     }
 
     TensorType a_;

@@ -201,7 +201,8 @@ class LibraryModeProduct final : public Kernel {
     LibraryModeProduct(const DeviceContext& device, const OpProblem& problem, const ModeShape& shape)
         : x_(problem.inputs[0]),
           shape_(shape),
-          product_(device, product_shape(shape, x_.rows()), problem.precision, problem.choice) {}
+          product_(device, problem, product_shape(shape, x_.rows()),
+                   invariant_sizes(problem, [&](std::int64_t rows) { return product_shape(shape, rows); })) {}
 
     std::size_t scratch_bytes() const override { return product_.scratch_bytes(); }
     std::span<const std::uint8_t> choice() const override { return product_.choice(); }
@@ -263,9 +264,8 @@ class TiledModeProduct final : public Kernel {
 class LibraryModeGradient final : public Kernel {
   public:
     LibraryModeGradient(const DeviceContext& device, const OpProblem& problem, const ModeShape& shape)
-        : x_(problem.inputs[0]),
-          shape_(shape),
-          product_(device, product_shape(shape, x_.rows()), problem.precision, problem.choice) {}
+        // A sum over the batch has no rows of it.
+        : x_(problem.inputs[0]), shape_(shape), product_(device, problem, product_shape(shape, x_.rows()), {}) {}
 
     std::size_t scratch_bytes() const override { return product_.scratch_bytes(); }
     std::span<const std::uint8_t> choice() const override { return product_.choice(); }

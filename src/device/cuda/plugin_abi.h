@@ -112,7 +112,8 @@ typedef struct TensileOpProblem {
     size_t choice_bytes;
     /* 1: a row of the outputs gets the same bits whatever the number of rows is, by capacity or by extent. So the
      * algorithm may depend on everything but the leading dimension of what is read row by row, and sums are not split.
-     */
+     * Of batched_matmul the groups are the rows. What cannot keep it is TENSILE_UNSUPPORTED. Operands lie at whole
+     * tensors, not at slices. */
     int32_t row_invariant;
 } TensileOpProblem;
 

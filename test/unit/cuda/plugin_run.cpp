@@ -96,7 +96,7 @@ DeviceBuffer::~DeviceBuffer() {
     plugin_table().slab_free(device_, address_);
 }
 
-PluginRun::PluginRun(TensileDevice* device, const Program& program, TensilePrecision precision)
+PluginRun::PluginRun(TensileDevice* device, const Program& program, TensilePrecision precision, bool row_invariant)
     : device_(device), program_(program), extents_(program.extents().size(), 0) {
     buffers_.resize(program.values().size());
     addresses_.resize(program.values().size(), nullptr);
@@ -112,6 +112,7 @@ PluginRun::PluginRun(TensileDevice* device, const Program& program, TensilePreci
         Launch& launch = launches_.emplace_back();
         launch.problem = std::make_unique<NodeProblem>(program, node);
         launch.problem->set_precision(precision);
+        launch.problem->set_row_invariant(row_invariant);
         prepare(launch);
     }
 }

@@ -54,6 +54,9 @@ class NodeProblem {
     const TensileOpProblem& get() const { return problem_; }
     void set_choice(std::span<const std::uint8_t> choice);
     void set_precision(TensilePrecision precision) { problem_.precision = precision; }
+    void set_row_invariant(bool row_invariant) { problem_.row_invariant = row_invariant ? 1 : 0; }
+    // As a caller that was compiled before the struct had its last members.
+    void set_size(std::size_t bytes) { problem_.size = static_cast<std::uint32_t>(bytes); }
 
   private:
     std::vector<TensileTensorType> inputs_;
@@ -79,7 +82,8 @@ class DeviceBuffer {
 
 class PluginRun {
   public:
-    PluginRun(TensileDevice* device, const Program& program, TensilePrecision precision = TENSILE_FLOAT32);
+    PluginRun(TensileDevice* device, const Program& program, TensilePrecision precision = TENSILE_FLOAT32,
+              bool row_invariant = false);
 
     // The buffer of an input or variable.
     TensorView tensor(const std::string& name);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "unit/cuda/emulation/emulation.h"
 
@@ -15,9 +16,19 @@ using namespace tensile::cuda_emulation;
 
 constexpr std::uint64_t kSimple = 0x51;
 constexpr std::uint64_t kSplit = 0x52;
+constexpr std::uint64_t kNarrow = 0x53;
+constexpr std::uint64_t kWide = 0x54;
+constexpr std::uint64_t kBackward = 0x55;
+constexpr std::uint64_t kNarrowColumns = 4;  // the most
+constexpr std::uint64_t kWideColumns = 64;   // the least
+constexpr std::uint64_t kManyColumns = 100;
 constexpr std::uint64_t kSplits = 4;
 // The library does not say how many it takes; a grid of the device ends there.
 constexpr std::int32_t kMostBatches = 65535;
+
+bool needs_alignment(std::uint64_t algorithm) {
+    return algorithm == kSplit || algorithm == kWide;
+}
 
 struct Operands {
     const cublasLtMatmulDescOpaque_t& descriptor;
@@ -31,6 +42,28 @@ struct Operands {
         return inner() == inner_of_b && d.rows == rows() && d.columns == columns() && a.batch == d.batch &&
                b.batch == d.batch && d.batch >= 1 && d.batch <= kMostBatches && rows() > 0 && columns() > 0 &&
                inner() > 0;
+    }
+    std::uint64_t all_columns() const { return columns() * static_cast<std::uint64_t>(d.batch); }
+    bool suit(std::uint64_t algorithm) const {
+        switch (algorithm) {
+        case kSimple:
+        case kBackward:
+            return true;
+        case kSplit:
+            return inner() >= kSplits;
+        case kNarrow:
+            return all_columns() <= kNarrowColumns;
+        case kWide:
+            return all_columns() >= kWideColumns;
+        default:
+            return false;
+        }
+    }
+    // Best first, as the library expects it of this many columns.
+    std::vector<std::uint64_t> ranking() const {
+        if (all_columns() <= kNarrowColumns) return {kNarrow, kSplit, kSimple, kBackward};
+        if (all_columns() >= kManyColumns) return {kWide, kSplit, kBackward, kSimple};
+        return {kSplit, kSimple, kBackward};
     }
     std::size_t split_workspace() const {
         return kSplits * sizeof(float) * rows() * columns() * static_cast<std::size_t>(d.batch);
@@ -68,7 +101,8 @@ struct Product {
     float* d;
     cublasLtMatrixLayoutOpaque_t a_layout, b_layout, d_layout;
     float* partial;  // of the split algorithm
-    bool added;      // to what d holds
+    std::uint64_t algorithm;
+    bool added;  // to what d holds
 
     float term(const float* a_batch, const float* b_batch, std::uint64_t row, std::uint64_t column,
                std::uint64_t k) const {
@@ -79,6 +113,21 @@ struct Product {
             y = rounded_to_bf16(y);
         }
         return x * y;
+    }
+
+    // Terms of one element in [begin, end), in the algorithm's order.
+    float sum(const float* a_batch, const float* b_batch, std::uint64_t row, std::uint64_t column, std::uint64_t begin,
+              std::uint64_t end) const {
+        const auto at = [&](std::uint64_t k) { return term(a_batch, b_batch, row, column, k); };
+        const std::uint64_t lanes = algorithm == kNarrow ? 2 : algorithm == kWide ? 3 : 1;
+        float total = 0;
+        for (std::uint64_t lane = 0; lane < lanes; ++lane) {
+            float of_lane = 0;
+            for (std::uint64_t k = begin + lane; k < end; k += lanes)
+                of_lane += at(algorithm == kBackward ? end - 1 - (k - begin) : k);
+            total += of_lane;
+        }
+        return total;
     }
 
     void run() const {
@@ -93,11 +142,10 @@ struct Product {
                 for (std::uint64_t row = 0; row < d_layout.rows; ++row) {
                     float total = 0;
                     for (std::uint64_t part = 0; part < parts; ++part) {
-                        float sum = 0;
-                        for (std::uint64_t k = inner * part / parts; k < inner * (part + 1) / parts; ++k)
-                            sum += term(a_batch, b_batch, row, column, k);
-                        if (partial != nullptr) *next++ = sum;
-                        total += sum;
+                        const float of_part =
+                            sum(a_batch, b_batch, row, column, inner * part / parts, inner * (part + 1) / parts);
+                        if (partial != nullptr) *next++ = of_part;
+                        total += of_part;
                     }
                     float& to = d_batch[row + column * static_cast<std::uint64_t>(d_layout.leading)];
                     to = added ? to + total : total;
@@ -205,21 +253,19 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     *returned = 0;
     if (handle == nullptr || requested < 1) return CUBLAS_STATUS_INVALID_VALUE;
     const bool aligned = *std::ranges::min_element(preference->alignment) >= 16;
-    for (const std::uint64_t algorithm : {kSplit, kSimple}) {
+    for (const std::uint64_t algorithm : Operands{*descriptor, *a, *b, *d}.ranking()) {
+        if (*returned == requested) break;
         cublasLtMatmulHeuristicResult_t found{};
         const cublasLtMatmulAlgo_t candidate{{algorithm}};
         if (cublasLtMatmulAlgoCheck(handle, descriptor, a, b, c, d, &candidate, &found) != CUBLAS_STATUS_SUCCESS)
             continue;
-        const bool allowed =
-            algorithm == kSimple ||
-            (aligned && (preference->reduction_schemes & CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE) != 0 &&
-             found.workspaceSize <= preference->workspace_bytes);
+        const bool splits = (preference->reduction_schemes & CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE) != 0;
+        const bool allowed = (aligned || !needs_alignment(algorithm)) && (splits || algorithm != kSplit) &&
+                             found.workspaceSize <= preference->workspace_bytes;
         if (!allowed) continue;
-        *results = found;
-        *returned = 1;
-        return CUBLAS_STATUS_SUCCESS;
+        results[(*returned)++] = found;
     }
-    return CUBLAS_STATUS_NOT_SUPPORTED;
+    return *returned > 0 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
 }
 
 cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t descriptor, cublasLtMatrixLayout_t a,
@@ -229,8 +275,7 @@ cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t de
     const bool same = std::memcmp(c, d, sizeof *c) == 0;
     if (!operands.fit() || !same || !is_valid(*a) || !is_valid(*b) || !is_valid(*d)) return CUBLAS_STATUS_INVALID_VALUE;
     const std::uint64_t which = algorithm->data[0];
-    if (which != kSimple && which != kSplit) return CUBLAS_STATUS_NOT_SUPPORTED;
-    if (which == kSplit && operands.inner() < kSplits) return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (!operands.suit(which)) return CUBLAS_STATUS_NOT_SUPPORTED;
     *result = {*algorithm, which == kSplit ? operands.split_workspace() : 0, CUBLAS_STATUS_SUCCESS, 1, {}};
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -250,7 +295,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
         cublasLtMatmulAlgoCheck(handle, descriptor, a_layout, b_layout, c_layout, d_layout, algorithm, &checked);
     if (status != CUBLAS_STATUS_SUCCESS) return status;
     const bool split = algorithm->data[0] == kSplit;
-    const std::size_t alignment = split ? 16 : sizeof(float);
+    const std::size_t alignment = needs_alignment(algorithm->data[0]) ? 16 : sizeof(float);
     const bool usable =
         is_usable(a, *a_layout, alignment) && is_usable(b, *b_layout, alignment) &&
         is_usable(d, *d_layout, alignment) &&
@@ -264,6 +309,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                           *b_layout,
                           *d_layout,
                           split ? static_cast<float*>(workspace) : nullptr,
+                          algorithm->data[0],
                           d_factor == 1};
     enqueue(stream, [product] { product.run(); });
     return CUBLAS_STATUS_SUCCESS;

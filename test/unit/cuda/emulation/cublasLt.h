@@ -1,7 +1,9 @@
 // Stands in for cuBLASLt's header (see cuda_runtime.h): products of column-major float matrices with transposes,
 // leading dimensions and strided batches. Names, values and meanings are the library's; it is stricter than the library
-// where that only says that something is undefined. Two algorithms: a simple one, and one that splits the inner
-// dimension, needs a workspace and 16-byte alignment, and refuses fewer than 4 terms.
+// where that only says that something is undefined. Algorithms add up in different orders, and what the heuristics rank
+// first depends on the number of columns (the rows of a row-major product) of all batches: one for few columns and one
+// for many, which refuse others; one that splits the inner dimension, needs a workspace, and refuses fewer than 4 terms;
+// two that take anything, forwards and backwards. The one that splits and that for many columns want 16-byte alignment.
 #pragma once
 
 #include <cstddef>
