@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <set>
 
 #include "graph/interpreter.h"
 #include "support/op_cases.h"
+#include "support/tensor_values.h"
 #include "unit/cuda/emulation/emulation.h"
 #include "unit/cuda/kernel_size_cases.h"
 #include "unit/cuda/plugin_run.h"
@@ -27,35 +27,6 @@ constexpr std::uint64_t kThreadOrders[] = {20};
 #else
 constexpr std::uint64_t kThreadOrders[] = {0, 1, 20, 21};
 #endif
-
-std::vector<double> present_values(const TensorView& view) {
-    const std::int64_t rows = view.type.shape.is_bounded() ? view.extent : view.type.shape.rows();
-    std::vector<double> values;
-    for (std::int64_t i = 0; i < rows * view.type.shape.row_width(); ++i) {
-        switch (view.type.dtype) {
-        case DType::kF32:
-            values.push_back(static_cast<double>(view.as<float>()[i]));
-            break;
-        case DType::kF64:
-            values.push_back(view.as<double>()[i]);
-            break;
-        case DType::kI32:
-            values.push_back(view.as<std::int32_t>()[i]);
-            break;
-        case DType::kI64:
-            values.push_back(static_cast<double>(view.as<std::int64_t>()[i]));
-            break;
-        case DType::kU8:
-            values.push_back(view.as<std::uint8_t>()[i]);
-            break;
-        case DType::kBF16:
-            values.push_back(static_cast<double>(
-                std::bit_cast<float>(static_cast<std::uint32_t>(view.as<std::uint16_t>()[i]) << 16)));
-            break;
-        }
-    }
-    return values;
-}
 
 class CudaOpParity : public ::testing::TestWithParam<OpCase> {
   protected:
@@ -81,18 +52,8 @@ class CudaOpParity : public ::testing::TestWithParam<OpCase> {
             const TensorView expected{const_cast<std::byte*>(reference.bytes.data()), reference.type, actual.extent};
             const std::vector<double> wanted = present_values(expected);
             const std::vector<double> found = present_values(actual);
-            ASSERT_EQ(wanted.size(), found.size());
-            double scale = 0;
-            for (double value : wanted)
-                if (std::isfinite(value)) scale = std::max(scale, std::abs(value));
-            for (std::size_t i = 0; i < wanted.size(); ++i) {
-                if (std::isfinite(wanted[i])) {
-                    ASSERT_NEAR(found[i], wanted[i], kRelativeError * scale) << output.name << " element " << i;
-                } else {
-                    ASSERT_TRUE(std::isnan(wanted[i]) ? std::isnan(found[i]) : found[i] == wanted[i])
-                        << output.name << " element " << i << ": " << found[i] << " instead of " << wanted[i];
-                }
-            }
+            const Difference difference = greatest_difference(found, wanted);
+            ASSERT_LE(difference.relative, kRelativeError) << output.name << ' ' << difference;
         }
     }
 };
