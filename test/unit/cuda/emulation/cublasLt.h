@@ -2,8 +2,9 @@
 // leading dimensions and strided batches. Names, values and meanings are the library's; it is stricter than the library
 // where that only says that something is undefined. Algorithms add up in different orders, and what the heuristics rank
 // first depends on the number of columns (the rows of a row-major product) of all batches: one for few columns and one
-// for many, which refuse others; one that splits the inner dimension, needs a workspace, and refuses fewer than 4 terms;
-// two that take anything, forwards and backwards. The one that splits and that for many columns want 16-byte alignment.
+// for many, which refuse others; one that splits the inner dimension, needs a workspace, and refuses fewer than 4
+// terms; two that take anything, forwards and backwards. The one that splits and that for many columns want 16-byte
+// alignment.
 #pragma once
 
 #include <cstddef>
