@@ -30,8 +30,10 @@ constexpr std::int64_t kCapacities[] = {1, 16, 256, 4096};
 using Bytes = std::vector<std::byte>;
 using Choice = std::vector<std::uint8_t>;
 
+// All rows where there are fewer: of what has no row for each of the batch's.
 Bytes first_rows(const TensorView& view, std::int64_t rows) {
-    const auto bytes = static_cast<std::int64_t>(view.type.bytes()) / view.type.shape.rows() * rows;
+    const std::int64_t all = view.type.shape.rows();
+    const auto bytes = static_cast<std::int64_t>(view.type.bytes()) / all * std::min(rows, all);
     const auto* begin = view.as<std::byte>();
     return {begin, begin + bytes};
 }

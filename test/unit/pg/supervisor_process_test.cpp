@@ -171,7 +171,7 @@ TEST_F(SupervisorProcess, TellsOfTheStartAsTheEngineReportsIt) {
         std::ofstream(file, std::ios::binary)
             .write(reinterpret_cast<const char*>(packet.data()), static_cast<std::streamsize>(packet.size()));
         // One write, so one packet.
-        auto process = spawn("dd if='" + file.string() + "' bs=65536 count=1 >&4 2>/dev/null; sleep 1000");
+        auto process = spawn("dd if='" + file.string() + "' bs=65536 count=1 >&4 2>/dev/null; exec sleep 1000");
         pollfd entry{process.control_descriptor(), POLLIN, 0};
         ::poll(&entry, 1, 10'000);
         auto report = process.try_receive_report();
