@@ -29,7 +29,7 @@ FORMATTED = find src cuda test bench examples -type f \( -name '*.cpp' -o -name 
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all engine extension configure install uninstall installcheck check check-gpu check-threads demo demo-stop bench dependencies clean \
+.PHONY: all engine extension configure install uninstall installcheck check check-gpu check-kernels check-threads demo demo-stop bench dependencies clean \
 	format format-check lint help
 
 all: engine extension ## Build the engine and the extension (default)
@@ -70,6 +70,9 @@ check: ## Set up everything and run every test (throw-away servers; touches no o
 
 check-threads: ## Run the unit tests of the layers that have threads under ThreadSanitizer (another 5 to 10 minutes)
 	scripts/check dependencies thread
+
+check-kernels: ## Run the CUDA kernels, compiled for the host, under ASan and UBSan (another 5 minutes)
+	scripts/check dependencies kernels
 
 check-gpu: ## Run the GPU suite and benchmark on this machine's GPU and print a table (at most 8 minutes, fetches nothing)
 	scripts/check-gpu
