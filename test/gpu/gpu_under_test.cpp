@@ -33,7 +33,7 @@ GpuUnderTest::GpuUnderTest() {
     if (!is_real_gpu()) fake_ = std::make_unique<testing::FakePlugin>();
     try {
         const auto library = fake_ != nullptr
-                                 ? fake_->library()
+                                 ? fake_->as_library()
                                  : std::make_shared<const PluginLibrary>(std::filesystem::path(plugin_file()));
         device_ = std::make_unique<CudaDevice>(library, CudaDeviceOptions{});
     } catch (const Error& error) {

@@ -69,7 +69,7 @@ class FakePlugin {
 
     const TensileDeviceTable* table() const;
     // As the loader would have it.
-    std::shared_ptr<const PluginLibrary> library() const { return std::make_shared<const PluginLibrary>(table()); }
+    std::shared_ptr<const PluginLibrary> as_library() const { return std::make_shared<const PluginLibrary>(table()); }
 
     void inject(const FakeFault& fault);
     FakePluginCounters counters() const;

@@ -20,7 +20,7 @@ class CudaOp : public ::testing::TestWithParam<OpCase> {};
 TEST_P(CudaOp, AgreesWithReference) {
     testing::FakePlugin plugin;
     {
-        CudaDevice device(plugin.library(), {});
+        CudaDevice device(plugin.as_library(), {});
         const std::span<std::byte> slab(device.reserve_slab(kSlabBytes), kSlabBytes);
         compare_with_reference(device, GetParam(), slab, {}, 0);
     }

@@ -32,7 +32,7 @@ Error error_of(const std::function<void()>& attempt) {
 
 Error error_of_opening(const testing::FakePluginOptions& options, int ordinal = 0) {
     testing::FakePlugin plugin(options);
-    return error_of([&] { CudaDevice(plugin.library(), {.ordinal = ordinal}); });
+    return error_of([&] { CudaDevice(plugin.as_library(), {.ordinal = ordinal}); });
 }
 
 class TextFile {
@@ -111,7 +111,7 @@ TEST(CudaPlugin, ADeviceThatIsNotThereIsAnError) {
 TEST(CudaPlugin, NoMemoryForTheSlabIsAnError) {
     testing::FakePlugin plugin({.memory_bytes = 1 << 20});
     {
-        CudaDevice device(plugin.library(), {});
+        CudaDevice device(plugin.as_library(), {});
         const Error error = error_of([&] { device.reserve_slab(2 << 20); });
         EXPECT_EQ(error.sqlstate(), "53200");
         EXPECT_EQ(error.message(), "could not reserve 2097152 bytes of memory of the GPU: out of memory");
@@ -127,7 +127,7 @@ TEST(CudaPlugin, NoMemoryForTheSlabIsAnError) {
 TEST(CudaPlugin, TheHostArenaHasALimit) {
     testing::FakePlugin plugin({.pinned_bytes = 1 << 20});
     {
-        CudaDevice device(plugin.library(), {});
+        CudaDevice device(plugin.as_library(), {});
         const Error error = error_of([&] { device.reserve_host_arena((1 << 20) + 1); });
         EXPECT_EQ(error.sqlstate(), "53200");
         EXPECT_EQ(error.message(), "could not reserve 1048577 bytes of page-locked memory: out of memory");
@@ -141,7 +141,7 @@ TEST(CudaPlugin, TheHostArenaHasALimit) {
 
 TEST(CudaPlugin, ADeviceSaysWhatItIs) {
     testing::FakePlugin plugin;
-    CudaDevice device(plugin.library(), {.threads = 3});
+    CudaDevice device(plugin.as_library(), {.threads = 3});
     EXPECT_EQ(device.properties().kind, "cuda");
     EXPECT_EQ(device.properties().instruction_set, "fake_1");
     EXPECT_EQ(device.properties().kernel_library, "reference kernels");
@@ -158,7 +158,7 @@ TEST(CudaPlugin, ADeviceSaysWhatItIs) {
 
 TEST(CudaPlugin, WhatTheHostMayNotTouchItCannotTouch) {
     testing::FakePlugin plugin;
-    CudaDevice device(plugin.library(), {});
+    CudaDevice device(plugin.as_library(), {});
     std::byte* const slab = device.reserve_slab(4096);
     EXPECT_DEATH(*static_cast<volatile std::byte*>(slab) = std::byte{1}, "");
 }

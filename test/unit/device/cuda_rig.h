@@ -23,7 +23,7 @@ class CudaRig {
 
     explicit CudaRig(testing::FakePluginOptions options = {}, int threads = 1)
         : plugin_(std::move(options)),
-          device_(plugin_.library(),
+          device_(plugin_.as_library(),
                   {.threads = threads, .on_fault = [this](const Error& error) { faults_.push_back(error); }}),
           free_(device_.reserve_slab(kSlabBytes), kSlabBytes) {}
 

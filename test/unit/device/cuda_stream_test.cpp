@@ -284,7 +284,7 @@ TEST_F(CudaStreams, AStickyFailureReachesTheFaultHandler) {
 
 TEST(CudaFaults, WithoutHandlerAStickyFailureIsAnErrorOnly) {
     testing::FakePlugin plugin;
-    CudaDevice device(plugin.library(), {});
+    CudaDevice device(plugin.as_library(), {});
     const auto stream = device.create_stream(StreamClass::kCopyIn, StreamPriority::kTraining);
     std::byte* const slab = device.reserve_slab(4096);
     plugin.inject({.call = testing::FakeFault::Call::kCopy, .sticky = true});

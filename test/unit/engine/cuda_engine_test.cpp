@@ -38,7 +38,7 @@ class CudaEngine {
   public:
     explicit CudaEngine(const Settings& settings = device_settings(), DeviceFaultHandler on_fault = {})
         : engine_(settings,
-                  std::make_unique<CudaDevice>(plugin_.library(), CudaDeviceOptions{0, 2, std::move(on_fault)})) {}
+                  std::make_unique<CudaDevice>(plugin_.as_library(), CudaDeviceOptions{0, 2, std::move(on_fault)})) {}
 
     FakePlugin& plugin() { return plugin_; }
     TestEngine& engine() { return engine_; }

@@ -23,7 +23,7 @@ class PinnedArenaTest : public ::testing::Test {
   protected:
     void start(std::uint64_t pinned, testing::FakePluginOptions options = {}) {
         plugin_.emplace(options);
-        device_.emplace(plugin_->library(), CudaDeviceOptions{0, 1, {}});
+        device_.emplace(plugin_->as_library(), CudaDeviceOptions{0, 1, {}});
         pool_.emplace(*device_, 16 * kMegabyte);
         bridge_.emplace(*device_, host_, pinned);
     }

@@ -35,7 +35,7 @@ struct AsyncEngineOptions {
 struct AsyncEngine {
     explicit AsyncEngine(const AsyncEngineOptions& options = {})
         : plugin(options.plugin),
-          device(std::make_unique<CudaDevice>(plugin.library(), CudaDeviceOptions{0, 2, {}})),
+          device(std::make_unique<CudaDevice>(plugin.as_library(), CudaDeviceOptions{0, 2, {}})),
           host(options.host_memory),
           pool(*device, options.pool_bytes),
           bridge(std::in_place, *device, host, options.pinned_bytes),

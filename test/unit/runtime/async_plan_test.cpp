@@ -211,7 +211,7 @@ bool is_right(const LoweredProgram& program, const Plan& plan) {
 // Whether the fake complains of a few runs of the plan.
 bool is_caught(const Plan& plan) {
     testing::FakePlugin plugin;
-    CudaDevice device(plugin.library(), {0, 1, {}});
+    CudaDevice device(plugin.as_library(), {0, 1, {}});
     HostBudget host(64 * kMegabyte);
     TensorPool pool(device, 32 * kMegabyte);
     DeviceBridge bridge(device, host, 16 * kMegabyte);
@@ -238,7 +238,7 @@ bool is_caught(const Plan& plan) {
 // The plan of those options, and what becomes of it when one of the waits that it needs is missing.
 std::vector<Plan> plans_without_a_wait(const MovingPlanOptions& options, Plan& right) {
     const testing::FakePlugin plugin;
-    CudaDevice device(plugin.library(), {0, 1, {}});
+    CudaDevice device(plugin.as_library(), {0, 1, {}});
     const auto planned = prepare_program(device, linear_step_program(kRows, kFeatures), {});
     const LoweredProgram& lowered = planned->executable->lowered();
     right = make_moving_plan(lowered, options);
