@@ -1,7 +1,6 @@
 // Starting, configuring and stopping of sessions.
 #include "engine/engine.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "engine/session.h"
@@ -117,7 +116,7 @@ void Engine::configure(const Settings& settings) {
     const std::lock_guard lock(settings_mutex_);
     log_.set_threshold(settings.log_level);
     device_->set_threads(settings.threads);
-    host_.set_limit(host_limit(settings));
+    host_.set_limit(host_budget_beside(budgets_, settings, device_->is_synchronous(), memory_limit(), log_));
     jobs_.spill.configure(settings.spill_directory, settings.spill_limit);
     if (settings.pool_size != settings_.pool_size || settings.device != settings_.device ||
         settings.pinned_memory != settings_.pinned_memory)
@@ -125,15 +124,6 @@ void Engine::configure(const Settings& settings) {
             "new values of tensile.pool_size, tensile.pinned_memory and tensile.device take effect when the "
             "engine is started again");
     settings_ = settings;
-}
-
-// Beside the pool and the pinned memory as they are.
-std::uint64_t Engine::host_limit(const Settings& settings) {
-    const std::optional<DeviceHardware> hardware = device_->hardware();
-    Settings wanted = settings;
-    wanted.pool_size = hardware ? 0 : budgets_.pool;
-    wanted.pinned_memory = 0;
-    return std::max(budgets_for(wanted, hardware, memory_limit(), log_).host, budgets_.pinned);
 }
 
 void Engine::join_finished() {

@@ -55,7 +55,6 @@ class Engine {
     };
     void serve(SessionStatus& status, protocol::Descriptor socket) noexcept;
     void wake_waiters() noexcept;
-    std::uint64_t host_limit(const Settings& settings);
     void join_finished();
     bool wait_until_finished(std::chrono::milliseconds patience);
 

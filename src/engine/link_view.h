@@ -7,8 +7,8 @@
 
 namespace tensile {
 
-// One row a direction; none before the link is measured.
-// `bridge`: of an asynchronous device, otherwise null.
+// One row a tier and direction; none of a tier before its link is measured. `bridge`: of an asynchronous device, else
+// null.
 MonitorView link_view(const Link& link, const CopyLanes& lanes, const DeviceBridge* bridge = nullptr);
 
 }  // namespace tensile

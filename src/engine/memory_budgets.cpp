@@ -60,6 +60,18 @@ EngineBudgets budgets_for(const Settings& settings, const std::optional<DeviceHa
     return {given.pool, given.host, 0};
 }
 
+std::uint64_t host_budget_beside(const EngineBudgets& given, const Settings& settings, bool pool_is_host,
+                                 std::optional<std::uint64_t> limit, Log& log) {
+    const std::uint64_t pool = pool_is_host ? given.pool : 0;
+    // Asked as one budget: two would be shrunk in proportion, and the pool has what it has.
+    const std::uint64_t both = clamp_budgets({0, pool + settings.host_memory}, limit).host;
+    const std::uint64_t host = std::max(both - std::min(pool, both), given.pinned);
+    if (host < settings.host_memory)
+        log.warning("tensile.host_memory exceeds what the memory limit of " + in_megabytes(limit.value_or(0)) +
+                    " has beside the pool; using " + in_megabytes(host));
+    return host;
+}
+
 void require_room_for_pool(const DeviceHardware& device) {
     if (room_for_pool(device) >= kLeastPool) return;
     throw Error(sqlstate::kOutOfMemory, "not enough memory is free on " + device.name,

@@ -23,6 +23,11 @@ struct EngineBudgets {
 EngineBudgets budgets_for(const Settings& settings, const std::optional<DeviceHardware>& device,
                           std::optional<std::uint64_t> limit, Log& log);
 
+// What a new tensile.host_memory gives while the pool and the pinned memory stay as `given` has them. `pool_is_host`:
+// the pool takes its part of `limit` too. Less than was asked for is told to the log.
+std::uint64_t host_budget_beside(const EngineBudgets& given, const Settings& settings, bool pool_is_host,
+                                 std::optional<std::uint64_t> limit, Log& log);
+
 // Throws Error 53200 when there is no room on the device for the least pool that tensile.pool_size allows.
 void require_room_for_pool(const DeviceHardware& device);
 

@@ -150,6 +150,31 @@ TEST(MemoryBudgets, ThePoolOfTheCpuSharesTheMachinesMemoryWithTheHost) {
         "448 MB\n");
 }
 
+TEST(MemoryBudgets, NewSettingsLeaveThePoolAsItIs) {
+    CapturedLog captured;
+    Settings settings;
+    settings.pool_size = 3 * kGigabyte;
+    settings.host_memory = kGigabyte;
+    const EngineBudgets given = budgets_for(settings, std::nullopt, 2 * kGigabyte, captured.log());
+    ASSERT_LT(given.pool, settings.pool_size);
+    captured.text();
+    // The same settings give the same again, however the pool was shrunk.
+    EXPECT_EQ(host_budget_beside(given, settings, true, 2 * kGigabyte, captured.log()), given.host);
+    EXPECT_NE(captured.text().find("using " + std::to_string(given.host / kMegabyte) + " MB"), std::string::npos);
+    settings.host_memory = 64 * kMegabyte;
+    EXPECT_EQ(host_budget_beside(given, settings, true, 2 * kGigabyte, captured.log()), settings.host_memory);
+    // Even where the limit was lowered below the pool, nothing wraps around.
+    EXPECT_EQ(host_budget_beside(given, settings, true, kGigabyte, captured.log()), 0U);
+    EXPECT_NE(captured.text(), "");
+    // A device's pool takes nothing of it, and what is page-locked stays.
+    const EngineBudgets on_device{kGigabyte, kGigabyte, 512 * kMegabyte};
+    settings.host_memory = kGigabyte;
+    EXPECT_EQ(host_budget_beside(on_device, settings, false, 2 * kGigabyte, captured.log()), kGigabyte);
+    settings.host_memory = 64 * kMegabyte;
+    EXPECT_EQ(host_budget_beside(on_device, settings, false, 2 * kGigabyte, captured.log()), on_device.pinned);
+    EXPECT_EQ(captured.text(), "");
+}
+
 TEST(MemoryBudgets, ThePoolOfADeviceLiesInItsOwnMemory) {
     CapturedLog captured;
     Settings settings;
