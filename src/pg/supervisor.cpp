@@ -160,9 +160,11 @@ class Supervisor {
     }
 
     // With `auto`, a device that has failed too often is left alone until the engine is restarted on purpose.
+    bool device_given_up() const { return settings_.device == "auto" && device_faults_ >= kMostDeviceFaults; }
+
     EngineSettings settings_for_engine() const {
         EngineSettings settings = settings_;
-        if (settings.device == "auto" && device_faults_ >= kMostDeviceFaults) settings.device = "cpu";
+        if (device_given_up()) settings.device = "cpu";
         return settings;
     }
 
@@ -281,10 +283,12 @@ class Supervisor {
     }
 
     void count_device_fault(int status, bool healthy) {
+        if (device_given_up()) return;  // this was an engine on the CPU, which says nothing of the device
         const bool faulted =
             WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(protocol::ExitStatus::kDeviceFault);
         if (!faulted || healthy) device_faults_ = 0;
-        if (!faulted || ++device_faults_ != kMostDeviceFaults || settings_.device != "auto") return;
+        if (faulted) ++device_faults_;
+        if (!device_given_up()) return;
         const std::string times = std::to_string(kMostDeviceFaults) + " times in a row";
         report(WARNING, "tensile engine goes on with the CPU: its device has failed " + times,
                "tensile.restart_engine() tries the device again.");
