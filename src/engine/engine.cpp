@@ -18,10 +18,6 @@ constexpr std::size_t kProgramCacheEntries = 256;
 // Longest a destructor looks at a busy session before it asks again.
 constexpr std::chrono::milliseconds kDestructorPatience(1000);
 
-std::string in_megabytes(std::uint64_t bytes) {
-    return std::to_string(bytes >> 20) + " MB";
-}
-
 }  // namespace
 
 Engine::Engine(std::unique_ptr<Device> device, const Settings& settings, std::string build_id, Log& log)

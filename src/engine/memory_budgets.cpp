@@ -19,10 +19,6 @@ constexpr std::uint64_t kLeastReserve = std::uint64_t{64} << 20;
 // Page-locked memory can be used for nothing else, and the other uses of tensile.host_memory need some.
 constexpr std::uint64_t kLargestPinnedPart = 2;
 
-std::string in_megabytes(std::uint64_t bytes) {
-    return std::to_string(bytes >> 20) + " MB";
-}
-
 std::uint64_t room_for_pool(const DeviceHardware& device) {
     const std::uint64_t reserve = std::max(kLeastReserve, device.free_bytes / kReserveShare);
     // Whole megabytes: figures that people can read.
@@ -47,6 +43,10 @@ EngineBudgets budgets_on_device(const Settings& settings, const DeviceHardware& 
 }
 
 }  // namespace
+
+std::string in_megabytes(std::uint64_t bytes) {
+    return std::to_string(bytes >> 20) + " MB";
+}
 
 EngineBudgets budgets_for(const Settings& settings, const std::optional<DeviceHardware>& device,
                           std::optional<std::uint64_t> limit, Log& log) {

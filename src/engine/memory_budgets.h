@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "device/device.h"
 #include "engine/log.h"
@@ -30,5 +31,8 @@ std::uint64_t host_budget_beside(const EngineBudgets& given, const Settings& set
 
 // Throws Error 53200 when there is no room on the device for the least pool that tensile.pool_size allows.
 void require_room_for_pool(const DeviceHardware& device);
+
+// Whole megabytes, for the log: "1024 MB".
+std::string in_megabytes(std::uint64_t bytes);
 
 }  // namespace tensile

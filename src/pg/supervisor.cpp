@@ -234,6 +234,7 @@ class Supervisor {
     void engine_reports(EngineReport report) {
         if (auto* ready = std::get_if<EngineReady>(&report)) return engine_ready(std::move(ready->device));
         state_.start_failure = std::get<StartFailure>(std::move(report));
+        has_told_why_ = true;
     }
 
     void engine_ready(std::string device) {
@@ -299,6 +300,8 @@ class Supervisor {
 
     void engine_failed(const std::string& message, bool was_ready) {
         ++failures_;
+        // Of an engine that ended without a word nobody may be told what an earlier one said.
+        if (!std::exchange(has_told_why_, false)) state_.start_failure = {};
         state_.failed_starts = was_ready ? 0 : state_.failed_starts + 1;
         milliseconds delay{0};
         if (failures_ > 1) {
@@ -375,8 +378,9 @@ class Supervisor {
     Clock::time_point ready_at_;
     bool leaving_ = false;
     bool started_before_ = false;
-    int failures_ = 0;       // in a row
-    int device_faults_ = 0;  // in a row, of engines that did not serve long
+    bool has_told_why_ = false;  // this engine, why it does not start
+    int failures_ = 0;           // in a row
+    int device_faults_ = 0;      // in a row, of engines that did not serve long
     std::int64_t memory_kills_ = -1;
     std::string failure_reason_;  // what the engine said last before it gave up
 

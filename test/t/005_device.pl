@@ -118,6 +118,10 @@ ok($node->poll_query_until('postgres', "SELECT state = 'running' AND device = 'c
 	'with auto, the CPU is used after some faults in a row');
 like(status($node, 'warnings'), qr/The device has failed 3 times in a row/, 'the status warns');
 like(slurp_file($node->logfile), qr/tensile engine goes on with the CPU: its device has failed 3 times in a row/, 'the log tells');
+$engine = wait_for_engine($node);
+kill 'KILL', $engine;
+wait_for_other_engine($node, $engine);
+is(status($node, 'device'), 'cpu', 'also by the next engine, when that one is killed');
 $node->safe_psql('postgres', 'SELECT tensile.restart_engine()');
 is(status($node, 'device'), 'cuda', 'a restart on request tries the device again');
 
