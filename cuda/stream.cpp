@@ -30,7 +30,11 @@ Event::~Event() {
 
 bool Event::is_complete() const {
     const cudaError_t result = cudaEventQuery(event_);
-    if (result == cudaErrorNotReady) return false;
+    if (result == cudaErrorNotReady) {
+        // An answer, but remembered like an error: the next check_launch() of this thread would find it.
+        cudaGetLastError();
+        return false;
+    }
     check(result, "asking for an event");
     return true;
 }

@@ -16,26 +16,10 @@ struct BFloat16 {
     std::uint16_t bits;
 };
 
-__device__ std::uint32_t bits_of(float value) {
-    union {
-        float number;
-        std::uint32_t bits;
-    } both{value};
-    return both.bits;
-}
-
-__device__ float float_of(std::uint32_t bits) {
-    union {
-        std::uint32_t bits;
-        float number;
-    } both{bits};
-    return both.number;
-}
-
 template <typename From>
 __device__ float to_float(From value) {
     if constexpr (std::is_same_v<From, BFloat16>) {
-        return float_of(std::uint32_t{value.bits} << 16);
+        return __uint_as_float(std::uint32_t{value.bits} << 16);
     } else {
         return static_cast<float>(value);
     }
@@ -43,7 +27,7 @@ __device__ float to_float(From value) {
 
 // NaN stays NaN.
 __device__ BFloat16 to_bfloat16(float value) {
-    const std::uint32_t bits = bits_of(value);
+    const std::uint32_t bits = __float_as_uint(value);
     if (value != value) return {static_cast<std::uint16_t>((bits >> 16) | 0x40U)};
     return {static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16)};
 }

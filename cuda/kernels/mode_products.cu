@@ -6,6 +6,7 @@
 // are (row, repeat, outer, inner), each with its elements `inner` apart.
 #include "cuda/error.h"
 #include "cuda/kernel_registry.h"
+#include "cuda/kernels/grid_walk.h"
 #include "cuda/kernels/library_product.h"
 #include "cuda/launch.h"
 
@@ -150,8 +151,7 @@ __global__ void mode_gradient_kernel(ModeShape shape, std::int64_t columns, std:
 
 __global__ void add_spans_kernel(std::int64_t count, int spans, const float* __restrict__ partial,
                                  float* __restrict__ sum) {
-    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
-    for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
+    for (std::int64_t i = grid_thread(); i < count; i += grid_threads()) {
         float total = 0;
         for (int span = 0; span < spans; ++span)
             total += partial[span * count + i];

@@ -5,20 +5,11 @@
 #include "cuda/kernel_registry.h"
 #include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
-#include "cuda/launch.h"
+#include "cuda/kernels/grid_walk.h"
 
 namespace tensile::cuda {
 
 namespace {
-
-template <typename Index>
-__device__ Index first_index() {
-    return static_cast<Index>(blockIdx.x) * static_cast<Index>(blockDim.x) + static_cast<Index>(threadIdx.x);
-}
-template <typename Index>
-__device__ Index index_step() {
-    return static_cast<Index>(gridDim.x) * static_cast<Index>(blockDim.x);
-}
 
 // Calls launch.operator()<Index>(). A loop may step beyond `count` by a whole grid, so there must be room for that.
 template <typename Launch>
@@ -41,7 +32,7 @@ struct HeadLayout {
 template <typename Index, bool kSplit>
 __global__ void move_heads(const float* __restrict__ from, float* __restrict__ to, Index elements, Index width,
                            Index steps, Index heads) {
-    for (Index joined = first_index<Index>(); joined < elements; joined += index_step<Index>()) {
+    for (Index joined = grid_thread(); joined < elements; joined += grid_threads()) {
         const Index run = joined / width;
         const Index row = run / heads;
         const Index split = ((row / steps * heads + run % heads) * steps + row % steps) * width + joined % width;
@@ -56,7 +47,7 @@ __global__ void move_heads(const float* __restrict__ from, float* __restrict__ t
 template <typename Index>
 __global__ void spread_values(const float* __restrict__ values, float* __restrict__ row, Index elements, Index inner,
                               Index size, Index outer, Index groups) {
-    for (Index at = first_index<Index>(); at < elements; at += index_step<Index>()) {
+    for (Index at = grid_thread(); at < elements; at += grid_threads()) {
         const Index place = at / inner;
         const Index group = place / size / outer % groups;
         row[at] = values[group * size + place % size];

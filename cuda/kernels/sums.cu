@@ -4,6 +4,7 @@
 #include "cuda/kernels/column_reduction.h"
 #include "cuda/kernels/float_operands.h"
 #include "cuda/kernels/function_kernel.h"
+#include "cuda/kernels/grid_walk.h"
 
 namespace tensile::cuda {
 
@@ -70,8 +71,7 @@ struct MaskedMeanShare {
 };
 
 __global__ void fill_rows(const float* value, float* y, std::int64_t rows, std::int64_t capacity) {
-    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
-    for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < capacity; i += step)
+    for (std::int64_t i = grid_thread(); i < capacity; i += grid_threads())
         y[i] = i < rows ? *value : 0;
 }
 

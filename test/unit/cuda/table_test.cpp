@@ -249,6 +249,23 @@ TEST_F(PluginTable, EventsTellWhenAndHowLong) {
     plugin_table().event_destroy(end);
 }
 
+TEST_F(PluginTable, AnEventThatIsNotCompleteFailsNoLaunch) {
+    const DevicePointer device = open_device();
+    const StreamPointer stream = create_stream(device.get());
+    const Program program = scale_program();
+    PluginRun run(device.get(), program);
+    Status status;
+    TensileEvent* event = nullptr;
+    require(plugin_table().event_create(device.get(), &event, &status), status);
+    require(plugin_table().event_record(event, stream.get(), &status), status);
+    cuda_emulation::fail_next(cudaErrorNotReady);
+    std::int32_t complete = 1;
+    require(plugin_table().event_query(event, &complete, &status), status);
+    EXPECT_EQ(complete, 0);
+    EXPECT_NO_THROW(run.run(stream.get()));
+    plugin_table().event_destroy(event);
+}
+
 TEST_F(PluginTable, GraphsRunWhatWasCaptured) {
     const DevicePointer device = open_device();
     const StreamPointer stream = create_stream(device.get());

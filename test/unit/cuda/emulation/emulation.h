@@ -27,7 +27,7 @@ struct Machine {
 };
 void set_machine(const Machine& machine);
 
-// The next call that enqueues on a stream fails so; sticky errors also fail every call after it, until reset().
+// The next call that enqueues or asks an event fails so; sticky errors also fail every call after it, until reset().
 void fail_next(cudaError_t error);
 void reset_errors();
 // What went wrong in kernels and in the emulated libraries, in words; empty: nothing. Reading forgets it.

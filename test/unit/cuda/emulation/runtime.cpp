@@ -29,7 +29,6 @@ struct EmulatedStream {
 };
 
 struct EmulatedEvent {
-    bool timed = true;
     bool recorded = false;
     std::chrono::steady_clock::time_point at;
 };
@@ -89,11 +88,11 @@ cudaError_t result(cudaError_t error) {
     State& s = state();
     const std::lock_guard<std::mutex> lock(s.mutex);
     if (error == cudaSuccess) error = s.sticky;
-    if (error != cudaSuccess && error != cudaErrorNotReady) s.last = error;
+    if (error != cudaSuccess) s.last = error;
     return error;
 }
 
-// Of calls that enqueue: an injected failure comes here.
+// Of calls that enqueue, and of asking an event: an injected failure comes here.
 cudaError_t enqueue_result() {
     State& s = state();
     cudaError_t error = cudaSuccess;
@@ -396,7 +395,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t) {
-    return result(cudaSuccess);
+    return enqueue_result();
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t) {
     return result(cudaSuccess);
