@@ -59,20 +59,7 @@ std::int32_t BufferAssignment::tensor_of(ValueId id) {
     const Value& value = program_.value(storage);
     LoweredTensor tensor;
     tensor.name = name_of(storage);
-    switch (value.kind) {
-    case ValueKind::kInput:
-        tensor.kind = LoweredKind::kInput;
-        break;
-    case ValueKind::kVariable:
-        tensor.kind = LoweredKind::kVariable;
-        break;
-    case ValueKind::kConstant:
-        tensor.kind = LoweredKind::kConstant;
-        break;
-    case ValueKind::kResult:
-        tensor.kind = LoweredKind::kResult;
-        break;
-    }
+    tensor.kind = lowered_kind(value.kind);
     tensor.bytes = value.type.bytes();
     tensor.value = storage;
     tensor.is_output = is_output(storage);

@@ -1,7 +1,9 @@
 // What the lowerings of all devices share: a tensor as a node sees it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "tensor/tensor_type.h"
 
@@ -13,5 +15,10 @@ struct TensorUse {
     TensorType type;
     std::uint64_t offset = 0;  // of what the node sees, in the buffer
 };
+
+// Adds to the tensors that an op reads or writes (LoweredOp) one that it may use several times.
+inline void add_once(std::vector<std::int32_t>& list, std::int32_t tensor) {
+    if (std::ranges::find(list, tensor) == list.end()) list.push_back(tensor);
+}
 
 }  // namespace tensile

@@ -20,6 +20,21 @@ enum class LoweredKind : std::uint8_t {
     kScratch,   // content has no meaning outside one op
 };
 
+// Of the tensor that stores a value.
+constexpr LoweredKind lowered_kind(ValueKind kind) {
+    switch (kind) {
+    case ValueKind::kInput:
+        return LoweredKind::kInput;
+    case ValueKind::kVariable:
+        return LoweredKind::kVariable;
+    case ValueKind::kConstant:
+        return LoweredKind::kConstant;
+    case ValueKind::kResult:
+        break;
+    }
+    return LoweredKind::kResult;
+}
+
 struct LoweredTensor {
     std::string name;  // for people: "layer_0/weight", "matmul_3", "matmul_3.scratch"
     LoweredKind kind = LoweredKind::kResult;

@@ -59,20 +59,7 @@ class FakeExecutable final : public Executable {
         const Value& value = program_->value(id);
         LoweredTensor tensor;
         tensor.name = value.name.empty() ? "%" + std::to_string(id.index) : value.name;
-        switch (value.kind) {
-        case ValueKind::kInput:
-            tensor.kind = LoweredKind::kInput;
-            break;
-        case ValueKind::kVariable:
-            tensor.kind = LoweredKind::kVariable;
-            break;
-        case ValueKind::kConstant:
-            tensor.kind = LoweredKind::kConstant;
-            break;
-        case ValueKind::kResult:
-            tensor.kind = LoweredKind::kResult;
-            break;
-        }
+        tensor.kind = lowered_kind(value.kind);
         tensor.bytes = value.type.bytes();
         tensor.value = id;
         tensor_of_[static_cast<std::size_t>(id.index)] = static_cast<std::int32_t>(lowered_.tensors.size());

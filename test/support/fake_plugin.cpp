@@ -111,12 +111,8 @@ class FakePlugin::State {
     }
 
     void* allocate(std::uint64_t bytes) {
-        std::uint64_t used = 0;
-        for (const auto& memory : memory_)
-            used += memory.first;
-        if (bytes > options_.memory_bytes - used)
-            throw CallFailure{TENSILE_OUT_OF_MEMORY,
-                              "the device has " + std::to_string(options_.memory_bytes - used) + " bytes left"};
+        if (bytes > free_bytes())
+            throw CallFailure{TENSILE_OUT_OF_MEMORY, "the device has " + std::to_string(free_bytes()) + " bytes left"};
         memory_.emplace_back(bytes, std::make_unique<FakeMemory>(bytes));
         return memory_.back().second->address();
     }

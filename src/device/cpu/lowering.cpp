@@ -449,17 +449,14 @@ class Lowering {
     }
 
     void note_tensors(const TileOp& op, LoweredOp& lowered) const {
-        const auto note = [](std::vector<std::int32_t>& list, std::int32_t tensor) {
-            if (std::ranges::find(list, tensor) == list.end()) list.push_back(tensor);
-        };
         // A tensor that the op itself has written before it reads it is not read from outside.
         for (std::int32_t node : op.nodes) {
             const NodeUse& use = result_.nodes[static_cast<std::size_t>(node)];
             for (const TensorUse& input : use.inputs)
                 if (std::ranges::find(lowered.writes, input.tensor) == lowered.writes.end())
-                    note(lowered.reads, input.tensor);
+                    add_once(lowered.reads, input.tensor);
             for (const TensorUse& output : use.outputs)
-                note(lowered.writes, output.tensor);
+                add_once(lowered.writes, output.tensor);
         }
     }
 

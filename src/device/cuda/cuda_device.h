@@ -32,6 +32,7 @@ class CudaDevice final : public Device {
     bool computes_in(Precision) const override { return true; }
     bool supports(const Op& op, DType dtype) const override;
     std::unique_ptr<Executable> lower(const Program& program, const LoweringOptions& options) override;
+    void merge_algorithm_choices(const AlgorithmChoices& choices) override { kernels_.merge_choices(choices); }
     std::unique_ptr<Stream> create_stream(StreamClass stream_class, StreamPriority priority) override;
     bool is_synchronous() const override { return false; }
     std::unique_ptr<Event> create_event() override;
@@ -41,11 +42,6 @@ class CudaDevice final : public Device {
     std::byte* reserve_host_arena(std::size_t bytes) override;
     void set_threads(int threads) override;
     int threads() const override;
-
-    // The algorithms that results depend on, for problems that were lowered or merged so far. To be stored, and given
-    // back before programs are lowered in another process, so that they give the same bits.
-    AlgorithmChoices algorithm_choices() const { return kernels_.choices(); }
-    void merge_algorithm_choices(const AlgorithmChoices& choices) override { kernels_.merge_choices(choices); }
 
   private:
     TensileDeviceProperties ask_properties() const;

@@ -23,14 +23,15 @@ TensileGraph* CudaGraphs::graph_for(const CudaProgram& program, std::span<void* 
         entries_, [&](const Entry& entry) { return matches(entry, program, pointers, ops, extents); });
     if (found == entries_.end()) {
         Entry& entry = entry_to_replace();
-        entry.ops = ops;
+        entry.graph.reset();
+        entry.ops = {};  // matches nothing until it is whole
         entry.extents.assign(extents.begin(), extents.end());
         entry.pointers.clear();
         for (const std::int32_t op : ops) {
             const auto of_op = pointers_of(program, pointers, op);
             entry.pointers.insert(entry.pointers.end(), of_op.begin(), of_op.end());
         }
-        entry.graph.reset();
+        entry.ops = ops;
         entry.plain_runs = 1;
         entry.is_refused = false;
         entry.last_use = ++uses_;

@@ -42,11 +42,6 @@ std::shared_ptr<const CudaKernel> CudaKernels::prepare(const CudaProblem& proble
     return kernel;
 }
 
-AlgorithmChoices CudaKernels::choices() const {
-    const std::scoped_lock lock(mutex_);
-    return choices_;
-}
-
 void CudaKernels::merge_choices(const AlgorithmChoices& choices) {
     const std::scoped_lock lock(mutex_);
     for (const auto& [problem, choice] : choices)

@@ -1,6 +1,6 @@
 // Prepared kernels of the CUDA plug-in, one for each problem however many ops of however many programs have it, and the
 // algorithm that was chosen for each: kept for as long as the device, so that a problem gets the same bits when it is
-// prepared again, and handed out to be stored. Thread-safe.
+// prepared again. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,6 @@ class CudaKernels {
     // The kernel of that problem, made when no program has it. Throws Error 0A000 when the plug-in knows none.
     std::shared_ptr<const CudaKernel> prepare(const CudaProblem& problem);
 
-    AlgorithmChoices choices() const;
     // Adds choices for problems that none has been made for.
     void merge_choices(const AlgorithmChoices& choices);
 
@@ -53,7 +52,7 @@ class CudaKernels {
     void remember(const std::string& problem, const std::vector<std::uint8_t>& choice);
 
     std::shared_ptr<const CudaContext> context_;
-    mutable std::mutex mutex_;
+    std::mutex mutex_;
     std::map<std::string, std::weak_ptr<const CudaKernel>> kernels_;
     AlgorithmChoices choices_;
 };

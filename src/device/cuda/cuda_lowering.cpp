@@ -30,10 +30,6 @@ std::vector<TensorType> types_of(const std::vector<TensorUse>& uses) {
     return types;
 }
 
-void note(std::vector<std::int32_t>& list, std::int32_t tensor) {
-    if (std::ranges::find(list, tensor) == list.end()) list.push_back(tensor);
-}
-
 class Lowering {
   public:
     Lowering(const Program& program, const LoweringOptions& options, CudaKernels& kernels, int multiprocessors)
@@ -123,7 +119,7 @@ class Lowering {
                              std::uintptr_t alignment = kTensorAlignment) {
         const std::size_t first = result_.pointer_count;
         for (const TensorUse& use : uses) {
-            note(list, use.tensor);
+            add_once(list, use.tensor);
             const auto tensor = static_cast<std::size_t>(use.tensor);
             if (result_.pointers.size() <= tensor) result_.pointers.resize(tensor + 1);
             result_.pointers[tensor].push_back({result_.pointer_count++, use.offset, alignment});

@@ -9,32 +9,11 @@ namespace tensile::test {
 
 namespace {
 
-TensileTensorType table_type(const TensorType& type) {
-    TensileTensorType result{};
-    result.dtype = static_cast<TensileDType>(type.dtype);
-    result.rank = type.shape.rank();
-    for (int axis = 0; axis < type.shape.rank(); ++axis)
-        result.dims[axis] = type.shape[axis];
-    result.extent_slot = type.shape.extent_slot();
-    return result;
-}
-
-TensileAttribute table_attribute(const std::string& name, const Attribute& value) {
-    TensileAttribute result{};
-    result.name = name.c_str();
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-        result.kind = TENSILE_INTEGER;
-        result.integer = *integer;
-    } else if (const auto* number = std::get_if<double>(&value)) {
-        result.kind = TENSILE_NUMBER;
-        result.number = *number;
-    } else {
-        const auto& integers = std::get<std::vector<std::int64_t>>(value);
-        result.kind = TENSILE_INTEGERS;
-        result.integers = integers.data();
-        result.integer_count = integers.size();
-    }
-    return result;
+std::vector<TensorType> types_of(const Program& program, const std::vector<ValueId>& ids) {
+    std::vector<TensorType> types;
+    for (const ValueId id : ids)
+        types.push_back(program.value(id).type);
+    return types;
 }
 
 }  // namespace
@@ -61,24 +40,9 @@ StreamPointer create_stream(TensileDevice* device, TensileStreamClass stream_cla
     return StreamPointer(stream);
 }
 
-NodeProblem::NodeProblem(const Program& program, const Node& node) {
-    for (const ValueId input : node.inputs)
-        inputs_.push_back(table_type(program.value(input).type));
-    for (const ValueId output : node.outputs)
-        outputs_.push_back(table_type(program.value(output).type));
-    for (const auto& [name, value] : node.attributes.entries())
-        attributes_.push_back(table_attribute(name, value));
-    problem_.size = sizeof problem_;
-    problem_.name = node.op->name().data();
-    problem_.inputs = inputs_.data();
-    problem_.input_count = inputs_.size();
-    problem_.outputs = outputs_.data();
-    problem_.output_count = outputs_.size();
-    problem_.attributes = attributes_.data();
-    problem_.attribute_count = attributes_.size();
-    problem_.precision = TENSILE_FLOAT32;
-    problem_.deterministic = 1;
-}
+NodeProblem::NodeProblem(const Program& program, const Node& node)
+    : of_engine_(*node.op, node.attributes, types_of(program, node.inputs), types_of(program, node.outputs), {}),
+      problem_(of_engine_.view()) {}
 
 void NodeProblem::set_choice(std::span<const std::uint8_t> choice) {
     choice_.assign(choice.begin(), choice.end());

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "device/cuda/cuda_problem.h"
 #include "device/cuda/plugin_abi.h"
 #include "graph/program.h"
 
@@ -45,7 +46,7 @@ struct KernelDeleter {
 };
 using KernelPointer = std::unique_ptr<TensileKernel, KernelDeleter>;
 
-// A node as the table wants it: owns what a TensileOpProblem points to.
+// A node as the engine describes it to the plug-in, with what a test wants otherwise.
 class NodeProblem {
   public:
     NodeProblem(const Program& program, const Node& node);
@@ -59,11 +60,9 @@ class NodeProblem {
     void set_size(std::size_t bytes) { problem_.size = static_cast<std::uint32_t>(bytes); }
 
   private:
-    std::vector<TensileTensorType> inputs_;
-    std::vector<TensileTensorType> outputs_;
-    std::vector<TensileAttribute> attributes_;
+    CudaProblem of_engine_;
     std::vector<std::uint8_t> choice_;
-    TensileOpProblem problem_{};
+    TensileOpProblem problem_;
 };
 
 // Memory of the emulated device, exactly as long as asked for.
