@@ -111,15 +111,16 @@ bool JobAdmission::admit_pinned(const JobLayout& in_place, std::uint64_t limit) 
     std::uint64_t least = 0;
     {
         const LayoutPlanner planner(memory_, tier, memory_.costs, programs_, pieces_);
-        least = planner.least_bytes(in_place, limit);
-        const std::optional<JobLayout> layout = least <= limit ? planner.plan_within(least) : std::nullopt;
-        if (!layout) return false;
         if (try_moving(planner, limit)) {
             if (grant_.layout.host_bytes == 0 || take(grant_.layout.host_bytes)) return true;
             grant_ = JobGrant();
             return false;
         }
-        if (!take(layout->host_bytes)) return false;
+        least = planner.least_bytes(in_place, limit);
+        // Where the arena is the smaller tier, a job may need more bytes of the pool with it.
+        if (least > planner.minimum_bytes(in_place) && memory_.spill.limit() > tier.limit) return false;
+        const std::optional<JobLayout> layout = least <= limit ? planner.plan_within(least) : std::nullopt;
+        if (!layout || !take(layout->host_bytes)) return false;
     }
     tier.limit = grant_.host->bytes();
     const LayoutPlanner planner(memory_, tier, memory_.costs, programs_, pieces_);

@@ -13,7 +13,8 @@
 // first.
 //
 // On an asynchronous device 2. and 3. are tried with host copies in the pinned arena before they are with a spill file,
-// if the arena has room for all of them now: nobody waits for it. Knows no sessions.
+// if the arena has room for all of them now: nobody waits for it. Nor does a job wait for bytes of the pool that only
+// the arena's want of room makes it need, where spill files have more. Knows no sessions.
 #pragma once
 
 #include <chrono>

@@ -66,9 +66,13 @@ bool LayoutPlanner::every_copy_fits() const {
     return bytes <= tier_.limit;
 }
 
+std::uint64_t LayoutPlanner::minimum_bytes(const JobLayout& in_place) const {
+    return std::min(in_place.pool_bytes(), memory_.planner.minimum_bytes(question_.request()) + beside_bytes_);
+}
+
 std::uint64_t LayoutPlanner::least_bytes(const JobLayout& in_place, std::uint64_t most) const {
     const std::uint64_t whole = in_place.pool_bytes();
-    std::uint64_t too_few = std::min(whole, memory_.planner.minimum_bytes(question_.request()) + beside_bytes_);
+    std::uint64_t too_few = minimum_bytes(in_place);
     if (too_few == whole || too_few > most || every_copy_fits() || plan_within(too_few)) return too_few;
     std::uint64_t enough = whole;
     if (most < whole) {

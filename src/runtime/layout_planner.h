@@ -21,6 +21,9 @@ class LayoutPlanner {
     // The best layout whose pool_bytes() are at most `bytes`; nothing when there is none.
     std::optional<JobLayout> plan_within(std::uint64_t bytes) const;
 
+    // With fewer there is no layout, however large the tier is.
+    std::uint64_t minimum_bytes(const JobLayout& in_place) const;
+
     // For how many bytes there is a layout, about the fewest, at most those of `in_place`; where the tier is short,
     // found by trying plans within `most`. Throws Error 53400 when every plan within `most` needs more spill space than
     // there can be; where the arena is too small for all of them gives the bytes of `in_place`.

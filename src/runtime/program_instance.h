@@ -104,10 +104,10 @@ class ProgramInstance {
 
     std::shared_ptr<const PlannedProgram> planned_;
     ExtentParts extent_;
-    std::vector<std::byte*> outside_;  // by lowered tensor: the address of those outside the plan's extent
+    std::vector<std::byte*> outside_;      // by lowered tensor: the address of those outside the plan's extent
+    std::unique_ptr<OnDevice> on_device_;  // null on a synchronous device; its list of ops outlives the binding
     std::unique_ptr<Binding> binding_;
     std::unique_ptr<PlanExecutor> executor_;  // null when the plan moves nothing
-    std::unique_ptr<OnDevice> on_device_;     // null on a synchronous device
     std::vector<TensorView> inputs_;
     std::vector<TensorView> outputs_;
     std::vector<std::int64_t> extents_;

@@ -191,6 +191,22 @@ TEST(AsyncTraining, ALostDeviceEndsEveryJob) {
     engine.expect_empty();
 }
 
+// With the arena's little room a job would need nearly all that it would in place, and others hold that for long.
+TEST(AsyncTraining, AJobSpillsNowRatherThanWaitForWhatTheArenaWouldNeed) {
+    const std::uint64_t whole = async_comfortable(kJob);
+    AsyncEngine engine({.pool_bytes = 2 * whole, .pinned_bytes = 4 * kMegabyte + kMegabyte / 4});
+    const Extent other = engine.pool.acquire(2 * whole - whole / 2, kOwner, std::nullopt, nullptr);
+    Outcome outcome;
+    Job job = make_deep_job(kJob, outcome.losses);
+    JobRunner runner(*engine.device, *engine.arbiter, job, "deep");
+    runner.admit(*engine.memory, kOwner, std::chrono::milliseconds(0), nullptr);
+    runner.run(nullptr, {});
+    outcome.weights = SmallEngine::weights_of(runner, job);
+    EXPECT_EQ(outcome, reference(kJob));
+    EXPECT_TRUE(engine.memory->link.is_measured());
+    EXPECT_EQ(engine.bridge->moved_bytes(CopyDirection::kOut), 0U);
+}
+
 TEST(AsyncTraining, NeitherArenaNorSpillSpaceIsAClearError) {
     AsyncEngine engine({.pool_bytes = async_comfortable(kJob) / 4,
                         .planner = resident_moving_planner(),
