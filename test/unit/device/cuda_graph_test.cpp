@@ -146,6 +146,31 @@ TEST(CudaGraphs, AreShort) {
     EXPECT_EQ(network_state(run, program), interpreted_state(program, 128, 3));
 }
 
+// Two parts in a row are expected to take more than the two milliseconds after which the host waits for earlier work.
+TEST(CudaGraphs, TheHostDoesNotRunFarAheadOfThem) {
+    constexpr int kSteps = 8;
+    CudaRig rig({.multiprocessors = 1});
+    const Program program = training_program({.batch = 128, .features = 128, .hidden = 256});
+    DeviceRun run(rig.device(), program, {}, StreamPriority::kTraining, rig.take(8 << 20));
+    fill_network(run, program, 128);
+    for (int step = 0; step < 3; ++step)
+        ASSERT_EQ(run.run_sequence(), LaunchStatus::kCompleted);
+    const auto waits_of = [&](const StopFlag* stop) {
+        const auto before = rig.plugin().counters().waits;
+        run.run_sequence(stop);
+        return rig.plugin().counters().waits - before;
+    };
+    const StopFlag stop{true};
+    const auto of_copies = waits_of(&stop);
+    const auto before = rig.plugin().counters().graph_launches;
+    std::uint64_t waits = 0;
+    for (int step = 0; step < kSteps; ++step)
+        waits += waits_of(nullptr) - of_copies;
+    const auto graphs = rig.plugin().counters().graph_launches - before;
+    EXPECT_GE(graphs, 2U * kSteps);
+    EXPECT_GE(waits, graphs / 2);
+}
+
 TEST(CudaGraphs, FailuresOfALaunchAreErrors) {
     CudaRig rig;
     TrainingRun training(rig);

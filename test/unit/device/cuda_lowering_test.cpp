@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "device/cpu/cpu_device.h"
+#include "device/cuda/cuda_problem.h"
 #include "graph/element_updates.h"
 #include "graph/ops/add.h"
 #include "graph/ops/matmul.h"
@@ -208,6 +209,19 @@ TEST(CudaLowering, OtherVariablesAreNotSliced) {
     const LoweringOptions options{
         .split_chains = true, .sliced_variables = {program.variables()[0]}, .slice_bytes = 128};
     EXPECT_THROW(rig.device().lower(program, options), InternalError);
+}
+
+// What the plug-in makes of it is tested with the plug-in; the fake's rows never depend on their number.
+TEST(CudaLowering, AsksForRowsThatDoNotDependOnTheirNumber) {
+    const Program program = products();
+    const Node& node = program.nodes().front();
+    const TensorType inputs[] = {program.value(node.inputs[0]).type, program.value(node.inputs[1]).type};
+    const TensorType outputs[] = {program.value(node.outputs[0]).type};
+    for (const bool invariant : {false, true}) {
+        const CudaProblem problem(*node.op, node.attributes, inputs, outputs, {.batch_invariant = invariant});
+        EXPECT_EQ(problem.view().row_invariant, invariant ? 1 : 0);
+        EXPECT_EQ(problem.view().deterministic, 1);
+    }
 }
 
 // Products round their operands, the sums and all else do not.

@@ -95,7 +95,8 @@ TEST(DeviceChoice, FollowsTheSettingAndWhatThereIs) {
         CapturedLog captured;
         Settings settings;
         settings.device = test.device;
-        const auto open = [&](int) -> std::unique_ptr<Device> {
+        const auto open = [&](int ordinal) -> std::unique_ptr<Device> {
+            EXPECT_EQ(ordinal, 0) << test.device;
             if (test.failure) throw *test.failure;
             return std::make_unique<Card>(test.free_bytes);
         };
